@@ -1,0 +1,61 @@
+"""facenet-pytorch's InceptionResnetV1 with its published weights (arXiv 1503.03832, 1602.07261)."""
+
+from facenet_pytorch import InceptionResnetV1
+from safetensors.torch import load_file
+
+from mint_utils import locations
+from mint_utils.audited.model import AuditedModel, Preprocess
+from mint_utils.faces import FaceSet
+from mint_utils.scenario import Facenet
+
+HOW_TO_GET_WEIGHTS = (
+    "the {pretrained} weights could not be downloaded ({reason}). Run once with a network "
+    "connection, or name a .safetensors file under data/raw or MINT_DATA with "
+    "audited_model.weights."
+)
+
+
+def open_facenet(spec: Facenet, faces: FaceSet, seed: int) -> AuditedModel:
+    """The published model; its taps are the 17 named children.
+
+    The embedding is taken before its length is normalised (``last_bn``): its norm is evidence.
+    The library's download brings the classifier too, whose rows are the head; a weights file
+    without ``logits.weight`` has none.
+    Raises FileNotFoundError if the weights are neither here nor to be had, ValueError if the
+    file holds another architecture.
+    """
+    module = _from_file(spec.weights) if spec.weights else _downloaded(spec.pretrained)
+    logits = getattr(module, "logits", None)
+    return AuditedModel(
+        name=f"facenet {spec.pretrained}",
+        module=module,
+        preprocess=Preprocess(size=spec.input_size),
+        taps=spec.taps,
+        outcome="last_bn",
+        head=None if logits is None else logits.weight.detach(),
+        notes={"pretrained on": spec.pretrained, "weights": spec.weights or "library download"},
+    )
+
+
+def _from_file(weights: str) -> InceptionResnetV1:
+    file = locations.find(weights, f"weights {weights!r}")
+    state = {key: value.float() for key, value in load_file(file).items()}
+    module = InceptionResnetV1(pretrained=None)
+    for key, tensor in module.state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        if key not in state:
+            raise ValueError(f"{file.name}: no tensor {key!r}; not an InceptionResnetV1 file")
+        if state[key].shape != tensor.shape:
+            shapes = f"{tuple(state[key].shape)}, expected {tuple(tensor.shape)}"
+            raise ValueError(f"{file.name}: {key} has shape {shapes}")
+    module.load_state_dict(state, strict=False)
+    return module
+
+
+def _downloaded(pretrained: str) -> InceptionResnetV1:
+    try:
+        return InceptionResnetV1(pretrained=pretrained)
+    except OSError as error:  # URLError and everything else a missing network raises
+        advice = HOW_TO_GET_WEIGHTS.format(pretrained=pretrained, reason=error)
+        raise FileNotFoundError(advice) from error

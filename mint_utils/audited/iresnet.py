@@ -1,0 +1,70 @@
+"""A small IResNet (arXiv 1801.07698, Sec. 3.2.2): the architecture of the paper's FR models.
+
+Pre-activation "IR" blocks (BN-conv-BN-PReLU-conv-BN) in four stages, the paper's Conv #1 to #4,
+then BN, dropout-free projection and BN to the embedding. Small enough to train in a minute.
+"""
+
+import torch
+from torch import nn
+
+from mint_utils.audited.model import AuditedModel, Preprocess
+from mint_utils.audited.training import trained
+from mint_utils.faces import FaceSet
+from mint_utils.scenario import TrainedIResNet
+
+
+class IRBlock(nn.Module):
+    """(B, C_in, H, W) -> (B, C_out, H / stride, W / stride)."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.prelu = nn.PReLU(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, stride, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(channels_out)
+        self.shortcut = nn.Identity()
+        if stride != 1 or channels_in != channels_out:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, stride, bias=False),
+                nn.BatchNorm2d(channels_out),
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.prelu(self.bn2(self.conv1(self.bn1(x))))
+        return self.bn3(self.conv2(out)) + self.shortcut(x)
+
+
+class IResNet(nn.Module):
+    """(B, 3, size, size) -> (B, embedding); ``stage1`` .. ``stage4`` halve the map each."""
+
+    def __init__(self, widths, blocks, embedding: int, size: int):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, widths[0], 3, 1, 1, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.PReLU(widths[0]),
+        )
+        before = widths[0]
+        for number, (width, count) in enumerate(zip(widths, blocks, strict=True), start=1):
+            more = (IRBlock(width, width, 1) for _ in range(count - 1))
+            self.add_module(f"stage{number}", nn.Sequential(IRBlock(before, width, 2), *more))
+            before = width
+        side = -(-size // 16)
+        self.bn = nn.BatchNorm2d(before)
+        self.fc = nn.Linear(before * side * side, embedding)
+        self.features = nn.BatchNorm1d(embedding)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stage4(self.stage3(self.stage2(self.stage1(self.stem(x)))))
+        return self.features(self.fc(self.bn(x).flatten(1)))
+
+
+def open_iresnet(spec: TrainedIResNet, faces: FaceSet, seed: int) -> AuditedModel:
+    """An IResNet trained on the member images of ``faces``, with the class centres as its head."""
+    torch.manual_seed(seed)
+    module = IResNet(spec.widths, spec.blocks, spec.embedding, spec.input_size)
+    preprocess = Preprocess(size=spec.input_size)
+    head, notes = trained(module, preprocess, faces, spec, seed)
+    return AuditedModel("iresnet", module, preprocess, spec.taps, head=head, notes=notes)

@@ -1,0 +1,114 @@
+"""AuditedModel: any torch module with its preprocessing and taps, nothing assumed.
+
+Wrong colour order or normalisation is the quietest way to audit the wrong thing, so all of it is
+explicit here and part of the model's digest.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mint_utils.activations.record import record
+from mint_utils.choices import not_a_choice
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """From uint8 RGB pixels to the tensor a model expects: (x - mean) / scale, per image or not."""
+
+    size: int  # pixels, square
+    colour: str = "RGB"  # or "BGR"
+    mean: float = 127.5
+    scale: float = 128.0
+    standardise: bool = False  # by each image's own mean and standard deviation instead
+
+    def __post_init__(self):
+        if self.colour not in ("RGB", "BGR"):
+            raise ValueError(not_a_choice("colour order", self.colour, ("RGB", "BGR")))
+
+    def __call__(self, pixels: np.ndarray) -> torch.Tensor:
+        """uint8 (n, size, size, 3) RGB -> float32 (n, 3, size, size), channels last in memory."""
+        if pixels.ndim != 4 or pixels.shape[1:] != (self.size, self.size, 3):
+            raise ValueError(f"expected (n, {self.size}, {self.size}, 3), got {pixels.shape}")
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+        if self.colour == "BGR":
+            batch = batch.flip(1)
+        if not self.standardise:
+            return (batch - self.mean) / self.scale
+        mean = batch.mean(dim=(1, 2, 3), keepdim=True)
+        return (batch - mean) / batch.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+
+
+@dataclass(frozen=True)
+class AuditedModel:
+    """The model under test, as the audit sees it.
+
+    ``taps`` are dotted names of submodules (``layer3.0.conv1``); ``outcome`` is the submodule
+    whose output is the embedding before any length normalisation, "" for the module's own output.
+    ``head`` (classes, d) holds the class centres, None where the auditor has none. ``map_size``
+    bounds the height and width at which maps are kept.
+    """
+
+    name: str
+    module: nn.Module
+    preprocess: Preprocess
+    taps: tuple[str, ...]
+    outcome: str = ""
+    head: torch.Tensor | None = None
+    head_scale: float = 64.0  # s of CosFace and ArcFace: logits are s times the cosine
+    map_size: int = 8
+    notes: dict = field(default_factory=dict)  # what a report may say about where it comes from
+
+    def __post_init__(self):
+        known = dict(self.module.named_modules())
+        for tap in (*self.taps, self.outcome):
+            if tap not in known:
+                named = [name for name in known if name and name.count(".") < 2]
+                raise ValueError(not_a_choice(f"tap of {self.name}", tap, named))
+        self.module.eval()
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of weights, head, preprocessing and structure: what decides its output."""
+        sha = hashlib.sha256(repr((self.preprocess, self.outcome, self.map_size)).encode())
+        sha.update(repr(self.module).encode())
+        for name, tensor in sorted(self.module.state_dict().items()):
+            sha.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        if self.head is not None:
+            sha.update(self.head.detach().cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+
+def head_summary(embedding: torch.Tensor, head: torch.Tensor, scale: float) -> torch.Tensor:
+    """What the head says of an embedding, without names: float32 (n, 3).
+
+    Columns: the largest cosine to a class centre, its margin to the second largest, and the
+    negative entropy (nats) of the softmax over classes; each is larger when the model is surer.
+    """
+    cosine = F.normalize(embedding.float()) @ F.normalize(head.float()).T
+    top = cosine.topk(min(2, cosine.shape[1]), dim=1).values
+    log_p = F.log_softmax(scale * cosine, dim=1)
+    entropy = -(log_p.exp() * log_p).sum(dim=1)
+    return torch.stack([top[:, 0], top[:, 0] - top[:, -1], -entropy], dim=1)
+
+
+def tap_table(model: AuditedModel) -> pd.DataFrame:
+    """One row a tap and one for the outcome: its layer, channels, map size and weights."""
+    blank = np.zeros((2, model.preprocess.size, model.preprocess.size, 3), np.uint8)
+    with torch.inference_mode(), record(model.module, [*model.taps, model.outcome]) as seen:
+        model.module(model.preprocess(blank))
+    modules = dict(model.module.named_modules())
+    rows = []
+    for name in dict.fromkeys([*model.taps, model.outcome]):
+        shape = seen[name].shape[1:]
+        rows.append(
+            {"tap": "outcome" if name == model.outcome else name,
+             "layer": type(modules[name]).__name__, "channels": shape[0],
+             "map": " x ".join(map(str, shape[1:])) or "-",
+             "weights": sum(p.numel() for p in modules[name].parameters())}
+        )  # fmt: skip
+    return pd.DataFrame(rows)

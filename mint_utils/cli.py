@@ -1,0 +1,140 @@
+"""The command line: list, check, run, compare, verify."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from mint_utils import locations
+from mint_utils.scenario import (
+    ScenarioError,
+    load_scenario,
+    read_yaml,
+    scenario_names,
+    scenario_path,
+)
+
+app = typer.Typer(
+    help="Was this face in the training data? The Membership Inference Test, with its controls.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+EXPECTED = (ScenarioError, ValueError, FileNotFoundError, NotADirectoryError, OSError)
+Names = Annotated[list[str], typer.Argument(help="scenario names, or paths to .yml files")]
+Override = Annotated[
+    list[str] | None, typer.Option("-o", "--override", help="key=value, dotted: -o seed=1")
+]
+Tiny = Annotated[bool, typer.Option("--tiny", help="the scenario's own smallest size")]
+
+
+def _fail(error: BaseException) -> typer.Exit:
+    typer.secho(f"error: {error}", err=True, fg="red")
+    return typer.Exit(1)
+
+
+def _overrides(name: str, pairs: list[str] | None, tiny: bool) -> dict:
+    small = dict(read_yaml(scenario_path(name)).get("tiny") or {}) if tiny else {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ScenarioError(f"-o {pair}: write key=value, such as -o seed=1")
+        small[key] = yaml.safe_load(value)
+    return small
+
+
+@app.command("list")
+def list_scenarios() -> None:
+    """Every scenario: its question, whether its data is here, its last verdict."""
+    from mint_utils.sources import open_sources
+
+    for name in scenario_names():
+        scenario = load_scenario(name)
+        try:
+            for source in open_sources(scenario).values():
+                source.stamp()
+            here = "data is here"
+        except (OSError, ValueError):
+            here = f"data is missing: mint-study check {name} says what"
+        file = locations.reports() / name / "verdict.json"
+        last = json.loads(file.read_text())["verdict"] if file.is_file() else "not run yet"
+        typer.secho(name, bold=True)
+        typer.echo(f"  {scenario.question}\n  {here}; last verdict: {last}")
+
+
+@app.command()
+def check(name: str, override: Override = None, tiny: Tiny = False) -> None:
+    """Validate a scenario without running it: faces found and counted, problems, disk needed."""
+    from mint_utils.check import described
+
+    try:
+        scenario = load_scenario(name, _overrides(name, override, tiny))
+        for line in described(scenario):
+            typer.echo(line)
+    except EXPECTED as error:
+        raise _fail(error) from error
+
+
+@app.command()
+def run(
+    names: Names,
+    override: Override = None,
+    tiny: Tiny = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="ignore all caches")] = False,
+) -> None:
+    """Run notebooks 01 to 06 for each scenario into reports/NAME/.
+
+    A rerun redoes only what changed; after Ctrl-C the same command goes on where it was.
+    Example: mint-study run synthetic lfw -o detectors.seeds=5
+    """
+    from contextlib import nullcontext
+
+    from mint_utils.study import StudyFailed, fresh_cache, run_study
+
+    for name in names:
+        try:
+            with fresh_cache() if fresh else nullcontext():
+                report = run_study(name, _overrides(name, override, tiny))
+        except KeyboardInterrupt:
+            typer.echo("interrupted: finished steps are kept, run the same command again", err=True)
+            raise typer.Exit(130) from None
+        except (*EXPECTED, StudyFailed) as error:
+            raise _fail(error) from error
+        verdict = json.loads((report / "verdict.json").read_text())
+        typer.secho(f"\n{report.name}: {verdict['verdict']}", bold=True)
+        typer.echo(f"{verdict['sentence']}\n{report / 'index.html'}")
+
+
+@app.command()
+def compare() -> None:
+    """Notebook 07 over every finished report, into reports/_compare/."""
+    from mint_utils.study import StudyFailed, run_compare
+
+    try:
+        typer.echo(run_compare())
+    except (*EXPECTED, StudyFailed) as error:
+        raise _fail(error) from error
+
+
+@app.command()
+def verify(report: Annotated[Path, typer.Argument(help="reports/NAME, or just NAME")]) -> None:
+    """Re-check a report's hashes and recompute its metrics; exit 1 on any difference."""
+    from mint_utils.verify import differences
+
+    folder = report if report.is_dir() else locations.reports() / report
+    try:
+        found = differences(folder)
+    except EXPECTED as error:
+        raise _fail(error) from error
+    for line in found:
+        typer.echo(line)
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{folder}: every hash matches, metrics.csv follows from scores.parquet")
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,101 @@
+"""Exact tests for few persons, where a bootstrap would promise too much.
+
+Everything is an AUC over *cells* (the images of one person, or of one person in one role):
+``wins[i, j]`` counts how often an image of cell i scores above one of cell j, ties at half, and a
+0/1 mask says which cells are called positive in a permutation.
+"""
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+MOST = 150_000  # permutations that are enumerated; beyond it they are drawn
+
+
+def cell_wins(score: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(c, c) wins between cells 0..c-1 and the cells' sizes (c,)."""
+    count = int(cell.max()) + 1
+    members = np.eye(count, dtype=np.float32)[cell]
+    above = (score[:, None] > score[None, :]) + 0.5 * (score[:, None] == score[None, :])
+    return members.T @ above.astype(np.float32) @ members, members.sum(0)
+
+
+def cell_auc(wins, sizes, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """(R,) AUCs for R pairs of 0/1 masks over cells, each (R, c)."""
+    positive, negative = positive.astype(np.float32), negative.astype(np.float32)
+    won = ((positive @ wins) * negative).sum(1)
+    return won / ((positive @ sizes) * (negative @ sizes))
+
+
+def label_p(score, identity, positive, seed: int = 0) -> float:
+    """One-sided p for AUC <= 0.5 by permuting roles over persons, exactly where that is feasible.
+
+    Persons on one side only exchange their labels; persons on both sides exchange their own two
+    parts instead.
+    """
+    wins, sizes, observed = _role_cells(score, identity, positive)
+    both = len(np.unique(identity)) < len(sizes)
+    masks = _swaps(observed, seed) if both else _relabellings(observed, seed)
+    reached = cell_auc(wins, sizes, masks, 1 - masks)
+    actual = cell_auc(wins, sizes, observed[None], 1 - observed[None])[0]
+    return float((reached >= actual - 1e-6).mean())
+
+
+def gain_p(score, control, identity, positive, draws: int = 10_000, seed: int = 0) -> float:
+    """One-sided p for AUC(score) - AUC(control) <= 0 by swapping the two within persons.
+
+    Scores are ranked first, so that the two scales can be exchanged.
+    """
+    _, person = np.unique(identity, return_inverse=True)
+    persons = person.max() + 1
+    stacked = np.concatenate([_ranks(score), _ranks(control)])
+    # Four kinds of cells a person: (score or control) x (positive or negative part).
+    part = np.concatenate([person * 2 + positive, person * 2 + positive + 2 * persons])
+    used, cell = np.unique(part, return_inverse=True)
+    wins, sizes = cell_wins(stacked, cell)
+    source, owner, is_positive = used // (2 * persons), used % (2 * persons) // 2, used % 2
+    swap = np.random.default_rng(seed).random((draws, persons)) < 0.5
+    swap[0] = False  # the observed arrangement counts, so p is never 0
+    taken = (swap[:, owner] ^ (source == 1)).astype(int) == 0
+
+    def auc_of(cells):
+        return cell_auc(wins, sizes, cells & (is_positive == 1), cells & (is_positive == 0))
+
+    gain = auc_of(taken) - auc_of(~taken)
+    return float((gain >= gain[0] - 1e-6).mean())
+
+
+def _ranks(score: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    return rankdata(score)
+
+
+def _role_cells(score, identity, positive):
+    """Cells = (person, role); also which of them are positive, as 0/1."""
+    _, person = np.unique(identity, return_inverse=True)
+    used, cell = np.unique(person * 2 + positive, return_inverse=True)
+    wins, sizes = cell_wins(np.asarray(score), cell)
+    return wins, sizes, (used % 2).astype(np.int8)
+
+
+def _relabellings(observed: np.ndarray, seed: int) -> np.ndarray:
+    """All ways (or MOST random ones and the observed) to call as many persons positive."""
+    persons, chosen = len(observed), int(observed.sum())
+    if comb(persons, chosen) <= MOST:
+        rows = np.array(list(combinations(range(persons), chosen)))
+        masks = np.zeros((len(rows), persons), np.int8)
+        np.put_along_axis(masks, rows, 1, axis=1)
+        return masks
+    rng = np.random.default_rng(seed)
+    return np.vstack([observed[None], rng.permuted(np.tile(observed, (20_000, 1)), axis=1)])
+
+
+def _swaps(observed: np.ndarray, seed: int) -> np.ndarray:
+    """Random exchanges of each person's two parts. Cells come in pairs, negative part first."""
+    if len(observed) % 2 or not (observed.reshape(-1, 2) == [0, 1]).all():
+        raise ValueError("some persons have images on one side only, some on both")
+    swap = np.random.default_rng(seed).random((20_000, len(observed) // 2)) < 0.5
+    swap[0] = False
+    return np.stack([swap, ~swap], axis=2).reshape(len(swap), -1).astype(np.int8)

@@ -1,0 +1,168 @@
+"""The access ladder: at each level of access, one method chosen inside fit, beside its controls.
+
+rungs.csv in one function. Every choice looks at validation persons inside fit; test is looked at
+once, for the chosen ones.
+"""
+
+import numpy as np
+import pandas as pd
+
+from mint_utils.evidence.bootstrap import auc_interval, interval, one_sided_p, person_weights
+from mint_utils.evidence.measure import contrasts_of, in_contrast
+from mint_utils.evidence.metrics import SortedScores, auc
+from mint_utils.evidence.permutation import gain_p, label_p
+
+FEW_PERSONS = 20  # on a side; below it exact permutation replaces the bootstrap
+ACCESS = ["outcome", "activations", "head_blind"]  # in the order of what must be handed over
+COLUMNS = [
+    "access", "unit_kind", "k", "contrast", "method", "auc", "low", "high", "best_control",
+    "control_auc", "gain", "gain_low", "gain_high", "p", "p_holm", "verdict",
+]  # fmt: skip
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down adjustment of p-values (Scand. J. Statist. 6, 1979).
+
+    >>> holm(np.array([0.01, 0.04])).round(3).tolist()
+    [0.02, 0.04]
+    """
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    adjusted = np.empty_like(stepped)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def ladder(scores: pd.DataFrame, rivals: tuple, resamples: int, seed: int) -> pd.DataFrame:
+    """One row a rung: COLUMNS without the verdicts, and what the verdict rule needs beside them.
+
+    ``rivals`` is the scenario's list, whose order decides where nothing is fitted. The extra
+    columns are ``p_chance`` (AUC <= 0.5), ``upper`` (one-sided 95 % bound), ``control_p`` (the
+    smallest over controls, Holm), ``m`` and ``n`` (persons a side).
+    """
+    images = scores[scores["seed"] == "all"]
+    rows = []
+    for contrast in contrasts_of(images):
+        some = in_contrast(images, contrast)
+        candidates = _candidates(some, rivals)
+        for access in ACCESS:
+            chosen = _best(candidates, target="audited", access=access)
+            if chosen is None:
+                continue
+            controls = [
+                _best(candidates, target=target, like=chosen)
+                for target in some["target"].unique()
+                if target != "audited"
+            ]
+            rung = {"access": access, "unit_kind": "image", "k": 1, "contrast": contrast}
+            rows.append(rung | _measured(chosen, [c for c in controls if c], resamples, seed))
+    table = pd.DataFrame(rows)
+    if len(table):
+        table["p_holm"] = holm(table["p"].to_numpy())
+        table["p_chance_holm"] = holm(table["p_chance"].to_numpy())
+    return table
+
+
+def scores_of(scores: pd.DataFrame, rung: dict) -> pd.DataFrame:
+    """Scores of a rung's method on every target that has it, oriented as the rung has them.
+
+    The pixels target has no taps and no head: there Vanilla MINT stands in for what it lacks.
+    """
+    method, _, aad = rung["method"].removesuffix(" (reversed)").partition(" on ")
+    sign = -1 if rung["method"].endswith("(reversed)") else 1
+    some = scores[scores["seed"] == "all"]
+    on_pixels = method if ((some.target == "pixels") & (some.method == method)).any() else "vanilla"
+    wanted = np.where(
+        some["target"] == "pixels",
+        some["method"] == on_pixels,
+        (some["method"] == method) & (some["aad"] == aad),
+    )
+    return some[wanted].assign(score=lambda rows: sign * rows["score"])
+
+
+def _candidates(some: pd.DataFrame, rivals: tuple) -> list[dict]:
+    """Every method and AAD on every target with its score on validation persons inside fit."""
+    found = []
+    for keys, rows in some.groupby(["target", "access", "kind", "method", "aad"], sort=False):
+        target, access, kind, method, aad = keys
+        fit = rows[rows["split"] == "fit"]
+        chosen_by, sign = np.nan, 1
+        if fit["positive"].nunique() == 2:
+            chosen_by = auc(fit["score"].to_numpy(), fit["positive"].to_numpy())
+            if kind == "rival" and chosen_by < 0.5:  # orientation is chosen inside fit as well
+                chosen_by, sign = 1 - chosen_by, -1
+        elif kind == "rival":  # nothing was fitted: the order of the scenario decides
+            chosen_by = -rivals.index(method)
+        test = rows[rows["split"] == "test"].sort_values("unit")
+        found.append(
+            {"target": target, "access": access, "method": method, "aad": aad, "sign": sign,
+             "chosen_by": chosen_by, "fitted": bool(len(fit)), "test": test}
+        )  # fmt: skip
+    return found
+
+
+def _best(candidates: list[dict], target: str, access: str | None = None, like=None):
+    """The candidate that validation prefers; with nothing fitted, a control like the primary."""
+    some = [
+        c
+        for c in candidates
+        if c["target"] == target
+        and (access is None or c["access"] == access)
+        and (like is None or like["fitted"] or c["method"] == like["method"])
+        and np.isfinite(c["chosen_by"])
+    ]
+    return max(some, key=lambda c: c["chosen_by"], default=None)
+
+
+def _measured(chosen: dict, controls: list[dict], resamples: int, seed: int) -> dict:
+    test = chosen["test"]
+    identity, positive = test["identity"].to_numpy(), test["positive"].to_numpy()
+    m, n = (test.loc[side, "identity"].nunique() for side in (positive, ~positive))
+    few = min(m, n) < FEW_PERSONS
+    weights = person_weights(identity, positive, resamples, seed)
+    score = chosen["sign"] * test["score"].to_numpy()
+    point = auc(score, positive)
+    resampled = SortedScores(score, positive).auc(weights)
+    low, high = auc_interval(point, resampled, m, n)
+    p_chance = label_p(score, identity, positive) if few else one_sided_p(resampled, 0.5)
+    out = {
+        "method": _named(chosen), "auc": point, "low": low, "high": high,
+        "p_chance": p_chance, "upper": float(np.nanquantile(resampled, 0.95)), "m": m, "n": n,
+        "constant": bool(np.ptp(score) == 0),
+    }  # fmt: skip
+    beside = [
+        _beside(control, score, resampled, point, identity, positive, weights, few)
+        for control in controls
+    ]
+    strongest = max(beside, key=lambda control: control["control_auc"])
+    out |= {key: strongest[key] for key in
+            ("best_control", "control_auc", "gain", "gain_low", "gain_high")}  # fmt: skip
+    out["p"] = max(p_chance, *(control["gain_p"] for control in beside))
+    out["control_p"] = float(holm(np.array([c["chance_p"] for c in beside])).min())
+    return out
+
+
+def _beside(control, score, resampled, point, identity, positive, weights, few) -> dict:
+    """One control against the rung, on the same images and the same resamples of persons."""
+    other = control["sign"] * control["test"]["score"].to_numpy()
+    value = auc(other, positive)
+    reversed_too = not control["fitted"] and value < 0.5
+    if reversed_too:  # its orientation was not chosen in fit: take the stronger reading
+        other, value = -other, 1 - value
+    again = SortedScores(other, positive).auc(weights)
+    gain_low, gain_high = interval(resampled - again)
+    if few:
+        chance_p = label_p(other, identity, positive)
+        gain = gain_p(score, other, identity, positive)
+    else:
+        chance_p, gain = one_sided_p(again, 0.5), one_sided_p(resampled - again, 0.0)
+    return {
+        "best_control": f"{control['target']}: {_named(control, reversed_too)}",
+        "control_auc": value, "gain": point - value, "gain_low": gain_low, "gain_high": gain_high,
+        "gain_p": gain, "chance_p": chance_p if control["fitted"] else min(1.0, 2 * chance_p),
+    }  # fmt: skip
+
+
+def _named(candidate: dict, reversed_too: bool = False) -> str:
+    turned = " (reversed)" if (candidate["sign"] < 0) != reversed_too else ""
+    return f"{candidate['method']} on {candidate['aad']}{turned}"

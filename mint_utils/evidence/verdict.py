@@ -1,0 +1,151 @@
+"""The verdict: which of four sentences the evidence supports, at each rung and for the report.
+
+1. membership shown: the gain over every control is significant (Holm over rungs) and either the
+   assignment was random or no control is above chance.
+2. explained by the dataset: not 1, and both the rung and some control are above chance.
+3. no evidence: neither, and the study had the power to see an AUC of 0.60.
+4. cannot tell: otherwise, with the reason.
+"""
+
+import numpy as np
+import pandas as pd
+
+from mint_utils.evidence.rungs import COLUMNS
+
+LEVEL = 0.05
+NOTHING_TO_SEE = 0.60  # an AUC that a powered study excludes before it says "no evidence"
+SHOWN, EXPLAINED, NONE, CANNOT = (
+    "membership shown",
+    "explained by the dataset",
+    "no evidence",
+    "cannot tell",
+)
+ORDER = [SHOWN, EXPLAINED, NONE, CANNOT]
+
+WITH_ACCESS = {
+    "outcome": "With access to the model's embeddings alone",
+    "activations": "With access to the model's activations",
+    "head_blind": "With access to the model's class centres, without names,",
+}
+TOLD = {
+    "member_vs_external": "images the model was trained on from images of persons it never saw",
+    "member_vs_held_out": "images the model was trained on from other photos of the same persons",
+    "held_out_vs_external": (
+        "unseen photos of persons the model was trained on from photos of persons it never saw"
+    ),
+}
+
+
+def powered(m: int, n: int) -> bool:
+    """Whether m and n persons give an AUC's 95 % half-width of at most 0.10 under chance."""
+    return bool(m and n and 1.96 * np.sqrt((m + n + 1) / (12 * m * n)) <= 0.10)
+
+
+def judge(rung: pd.Series, assignment: str) -> tuple[str, str]:
+    """Verdict of one row of :func:`mint_utils.evidence.rungs.ladder`, and its reason."""
+    control_above = rung["control_p"] <= LEVEL
+    if rung["constant"]:
+        return CANNOT, "the method gives every image the same score"
+    if rung["p_holm"] <= LEVEL and (assignment == "random" or not control_above):
+        return SHOWN, "the score beats every control beyond what chance among persons explains"
+    if rung["p_chance_holm"] <= LEVEL and control_above:
+        control = rung["best_control"]
+        return EXPLAINED, f"a control that cannot know of the training does it too ({control})"
+    if powered(rung["m"], rung["n"]):
+        if rung["upper"] <= NOTHING_TO_SEE:
+            return NONE, f"an AUC above {NOTHING_TO_SEE:.2f} is excluded"
+        return CANNOT, (
+            f"the score does not beat every control (p = {rung['p_holm']:.2g}), yet an AUC up to "
+            f"{rung['upper']:.2f} is not excluded"
+        )
+    return CANNOT, f"too few persons ({rung['m']} on one side, {rung['n']} on the other)"
+
+
+def judged(ladder: pd.DataFrame, assignment: str) -> pd.DataFrame:
+    """rungs.csv (COLUMNS and ``reason``): the ladder with a verdict on every rung."""
+    if ladder.empty:
+        return pd.DataFrame(columns=[*COLUMNS, "reason"])
+    pairs = [judge(rung, assignment) for _, rung in ladder.iterrows()]
+    verdicts, reasons = zip(*pairs, strict=True)
+    return ladder.assign(verdict=verdicts, reason=reasons)
+
+
+def report_verdict(rungs: pd.DataFrame, assignment: str) -> dict:
+    """The report's verdict from its judged rungs: ``verdict``, ``reason``, ``sentence``, ``rung``.
+
+    The headline is the first of the four that any rung reaches; *no evidence* needs it at every
+    powered rung. Among rungs with the headline the one with the largest gain speaks.
+    """
+    if rungs.empty:
+        why = "no two roles are both present on the test split"
+        return {"verdict": CANNOT, "reason": why, "sentence": _sentence(CANNOT, None), "rung": None}
+    reached = set(rungs["verdict"])
+    strong = rungs[[powered(m, n) for m, n in zip(rungs["m"], rungs["n"], strict=True)]]
+    if NONE in reached and not (strong["verdict"] == NONE).all():
+        reached.discard(NONE)
+    verdict = next(v for v in ORDER if v in reached or v == CANNOT)
+    speaking = rungs[rungs["verdict"] == verdict]
+    if speaking.empty:
+        speaking = rungs
+    rung = speaking.loc[speaking["gain"].idxmax()]
+    return {
+        "verdict": verdict,
+        "reason": rung["reason"],
+        "sentence": _sentence(verdict, rung),
+        "rung": {key: _plain(rung[key]) for key in COLUMNS},
+        "proves": [_sentence(v, rungs[rungs["verdict"] == v].iloc[0]) for v in ORDER if v in reached
+                   and v in (SHOWN, EXPLAINED)],
+        "does_not_prove": does_not_prove(verdict, assignment),
+    }  # fmt: skip
+
+
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _sentence(verdict: str, rung: pd.Series | None) -> str:
+    if rung is None:
+        return "This audit cannot tell whether the model was trained on these faces."
+    who = f"{WITH_ACCESS[rung['access']]} one can"
+    what = TOLD[rung["contrast"]]
+    figures = f"AUC {rung['auc']:.2f}, 95 % interval {rung['low']:.2f} to {rung['high']:.2f}"
+    control = f"the best control, {rung['best_control']}, reaches {rung['control_auc']:.2f}"
+    if verdict == SHOWN:
+        return f"Membership is shown. {who} tell {what} ({figures}); {control}."
+    if verdict == EXPLAINED:
+        return (
+            f"{who} tell the two sets of images apart ({figures}), but {control}: the result "
+            "cannot be told from the difference between the datasets."
+        )
+    if verdict == NONE:
+        return f"No evidence of membership. {who} not tell {what} ({figures}); {control}."
+    return f"This audit cannot tell. {who} try to tell {what} ({figures}); {control}."
+
+
+def does_not_prove(verdict: str, assignment: str) -> list[str]:
+    """What a reader must not conclude."""
+    limits = [
+        "It says nothing about any one image: a single image's p-value is in the scores table.",
+        "It holds for these faces and this model; another database or model needs its own audit.",
+    ]
+    if verdict == SHOWN and assignment == "observed":
+        limits.append("Who is a member was stated by the scenario, not drawn by the study.")
+    if verdict == EXPLAINED:
+        limits.append("It does not say that the images were not used in training.")
+    if verdict in (NONE, CANNOT):
+        limits.append("Absence of evidence is not evidence that the images were not used.")
+    return limits
+
+
+def warnings(skipped: pd.DataFrame, attested_by: str, assignment: str) -> list[str]:
+    """What a reader of the verdict must know about how it came to be."""
+    found = []
+    if len(skipped):
+        found.append(f"{len(skipped)} images could not be read and were left out.")
+    if assignment == "observed":
+        by = attested_by or "nobody that the scenario names"
+        found.append(
+            f"Who is a member was not drawn by chance; it is attested by: {by}. The two sides may "
+            "differ in more than training."
+        )
+    return found

@@ -1,0 +1,164 @@
+"""FaceSet: one table of images, pixels on demand, roles, and splits disjoint by person.
+
+Knows no source: it is handed opened sources and asks them for images.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from mint_utils.scenario import Roles, Scenario, Splits
+from mint_utils.sources import Source
+
+COLUMNS = ["image_id", "identity", "source", "role", "split"]
+SPLITS = ["fit", "calibrate", "test"]
+CONTRASTS = {  # contrast -> (role counted positive, role counted negative)
+    "member_vs_external": ("member", "external"),
+    "member_vs_held_out": ("member", "held_out"),
+    "held_out_vs_external": ("held_out", "external"),
+}
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Images as a table (COLUMNS and ``set_aside``), with the sources their pixels come from.
+
+    ``set_aside`` marks the part of an external person's images that corresponds to the held_out
+    part of a member person's, so that albums of both sides are drawn from equally many photos.
+    """
+
+    table: pd.DataFrame
+    sources: Mapping[str, Source]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def where(self, mask: np.ndarray | pd.Series) -> "FaceSet":
+        """The images for which ``mask`` (bool, one an image) holds, renumbered from 0."""
+        return replace(self, table=self.table[np.asarray(mask)].reset_index(drop=True))
+
+    def read(self, row: int) -> np.ndarray:
+        """Image ``row`` as its source has it: uint8 (height, width, 3), RGB."""
+        image = self.table.iloc[row]
+        return self.sources[image["source"]].read(image["image_id"])
+
+    def pixels(self, size: int, rows=None) -> np.ndarray:
+        """Images resized to a square: uint8 (n, size, size, 3), RGB, in the order of ``rows``."""
+        rows = range(len(self)) if rows is None else rows
+        out = np.empty((len(rows), size, size, 3), np.uint8)
+        for place, row in enumerate(rows):
+            out[place] = resized(self.read(row), size)
+        return out
+
+    def described(self) -> pd.DataFrame:
+        """Images and persons by role and split, for people to read."""
+        groups = self.table.groupby(["role", "split"], sort=False)["identity"]
+        return groups.agg(images="size", persons="nunique").reset_index()
+
+
+def resized(image: np.ndarray, size: int) -> np.ndarray:
+    """``image`` (height, width, 3) as (size, size, 3), bilinear with antialiasing."""
+    if image.shape[:2] == (size, size):
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
+    """List the images, give each a role and each person a split.
+
+    Raises ValueError if a person is on both sides undeclared or too few persons can be split.
+    """
+    listed = [source.images().assign(source=group) for group, source in sources.items()]
+    table = pd.concat(listed, ignore_index=True)
+    table = _kept_persons(table, scenario.roles, scenario.seed)
+    if scenario.assignment == "random":
+        table["role"], table["set_aside"] = _random_roles(table, scenario.roles, scenario.seed)
+    else:
+        specs = {spec.group or spec.kind: spec for spec in scenario.faces}
+        table["role"] = [
+            "held_out" if identity in specs[group].held_out_persons else specs[group].role
+            for group, identity in zip(table["source"], table["identity"], strict=True)
+        ]
+        table["set_aside"] = False
+    _refuse_persons_on_both_sides(table)
+    table["split"] = _splits(table, scenario.splits, scenario.seed)
+    return FaceSet(table[[*COLUMNS, "set_aside"]], sources)
+
+
+def reopen(sources: Mapping[str, Source], table: pd.DataFrame) -> FaceSet:
+    """A FaceSet from a table that was saved by an earlier notebook."""
+    return FaceSet(table, sources)
+
+
+def chance(seed: int, *words: object) -> float:
+    """A number in [0, 1) that depends on nothing but the seed and the words.
+
+    Roles and splits drawn with it do not change when other images come or go.
+    """
+    digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
+    return int.from_bytes(digest[:8], "little") / 2**64
+
+
+def _rank_in_person(table: pd.DataFrame, seed: int, purpose: str) -> pd.Series:
+    draw = pd.Series([chance(seed, purpose, i) for i in table["image_id"]], index=table.index)
+    return draw.groupby(table["identity"]).rank(method="first")
+
+
+def _kept_persons(table: pd.DataFrame, roles: Roles, seed: int) -> pd.DataFrame:
+    table = table[~table["identity"].isin(roles.exclude)]
+    counts = table["identity"].map(table["identity"].value_counts())
+    table = table[counts >= roles.min_images]
+    if table.empty:
+        raise ValueError(
+            f"no person has {roles.min_images} images or more after exclusions: "
+            "lower roles.min_images or add images"
+        )
+    table = table[_rank_in_person(table, seed, "cap") <= roles.max_images]
+    return table.reset_index(drop=True)
+
+
+def _random_roles(table: pd.DataFrame, roles: Roles, seed: int):
+    persons = sorted(table["identity"].unique(), key=lambda p: chance(seed, "member person", p))
+    members = set(persons[: round(len(persons) * roles.member_persons)])
+    counts = table["identity"].map(table["identity"].value_counts())
+    away = _rank_in_person(table, seed, "held out") <= (counts * roles.held_out_images).round()
+    is_member = table["identity"].isin(members)
+    role = np.where(~is_member, "external", np.where(away, "held_out", "member"))
+    return role, away & ~is_member
+
+
+def _refuse_persons_on_both_sides(table: pd.DataFrame) -> None:
+    external = set(table.loc[table["role"] == "external", "identity"])
+    both = sorted(external & set(table.loc[table["role"] != "external", "identity"]))
+    if both:
+        raise ValueError(
+            f"{len(both)} persons are both member persons and externals: {', '.join(both[:5])}"
+            f"{' ...' if len(both) > 5 else ''}. Leave them out with roles.exclude, or declare "
+            "their unseen photos with held_out_persons."
+        )
+
+
+def _splits(table: pd.DataFrame, splits: Splits, seed: int) -> pd.Series:
+    """Split of each image; every person is in one split, sides in the same proportions."""
+    side = np.where(table["role"] == "external", "external", "member")
+    chosen: dict[str, str] = {}
+    for name in ("member", "external"):
+        persons = sorted(
+            table.loc[side == name, "identity"].unique(), key=lambda p: chance(seed, "split", p)
+        )
+        bounds = np.round(np.cumsum([splits.fit, splits.calibrate, splits.test]) * len(persons))
+        sizes = np.diff(np.concatenate([[0], bounds])).astype(int)
+        wanted = np.array([splits.fit, splits.calibrate, splits.test]) > 0
+        if (sizes[wanted] < 2).any():
+            raise ValueError(
+                f"{len(persons)} {name} persons are too few to split: "
+                + ", ".join(f"{s} {n}" for s, n in zip(SPLITS, sizes, strict=True))
+                + ". At least 2 are needed in each split that is used; add persons, or set "
+                "splits to {fit: 0, calibrate: 0, test: 1} and audit with label-free rivals."
+            )
+        chosen |= dict(zip(persons, np.repeat(SPLITS, sizes), strict=True))
+    return table["identity"].map(chosen)

@@ -1,0 +1,33 @@
+"""Figures of notebook 07: several reports side by side."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from mint_utils.figures.style import ACCESS_NAMES, CONTRAST_NAMES, axes
+
+ACCESS_COLOURS = {"outcome": "#56B4E9", "activations": "#0072B2", "head_blind": "#009E73"}
+
+
+def rungs_by_scenario(rungs: pd.DataFrame, contrast: str, ax: Axes | None = None) -> Axes:
+    """AUC of every rung with its interval, a row a scenario; grey diamonds: best controls."""
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["unit_kind"] == "image")]
+    scenarios = list(dict.fromkeys(some["scenario"]))
+    ax = axes(ax, 7, 0.9 * max(1, len(scenarios)) + 1.6)
+    levels = [access for access in ACCESS_COLOURS if access in set(some["access"])]
+    step = 0.7 / max(1, len(levels))
+    for place, access in enumerate(levels):
+        rows = some[some["access"] == access]
+        y = np.array([scenarios.index(name) for name in rows["scenario"]]) + (place - 1) * step
+        errors = [(rows["auc"] - rows["low"]).clip(0), (rows["high"] - rows["auc"]).clip(0)]
+        ax.errorbar(rows["auc"], y, xerr=errors, fmt="o", color=ACCESS_COLOURS[access],
+                    label=ACCESS_NAMES[access].replace("\n", " "))  # fmt: skip
+        label = "best control of the rung" if place == 0 else None
+        ax.plot(rows["control_auc"], y, "D", color="#999999", markersize=5, label=label)
+    ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
+    ax.set_yticks(range(len(scenarios)), scenarios)
+    ax.set(xlabel="AUC with 95 % interval over persons", xlim=(0.2, 1.02))
+    ax.set_ylim(len(scenarios) - 0.4, -0.6)
+    ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
+    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2)
+    return ax

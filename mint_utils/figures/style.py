@@ -1,0 +1,54 @@
+"""Colours and axes that all figures share. The palette is Okabe and Ito's (colour-blind safe)."""
+
+import matplotlib.pyplot as plt
+import seaborn as sns
+from matplotlib.axes import Axes
+
+ROLE_COLOURS = {
+    "member": "#0072B2",
+    "held_out": "#56B4E9",
+    "external": "#D55E00",
+    "query": "#666666",
+}
+TARGET_COLOURS = {"audited": "#0072B2", "untrained_twin": "#E69F00", "pixels": "#999999"}
+TARGET_NAMES = {
+    "audited": "audited model",
+    "untrained_twin": "untrained twin (control)",
+    "pixels": "pixels, no model (control)",
+}
+ACCESS_NAMES = {
+    "outcome": "embeddings",
+    "activations": "activations",
+    "head_blind": "class centres\n(no names)",
+    "none": "no model",
+}
+CONTRAST_NAMES = {
+    "member_vs_external": "member images against\npersons never seen",
+    "member_vs_held_out": "member images against\nother photos of the same persons",
+    "held_out_vs_external": "unseen photos of member persons\nagainst persons never seen",
+}
+METHOD_NAMES = {
+    "vanilla": "Vanilla MINT",
+    "cnn": "CNN MINT",
+    "embedding_norm": "embedding norm",
+    "flip_consistency": "flip consistency",
+    "head_max": "largest head cosine",
+    "head_margin": "head margin",
+    "head_entropy": "head entropy",
+}
+
+
+def axes(ax: Axes | None, width: float = 7, height: float = 4) -> Axes:
+    """``ax``, or new axes of that size in inches, in the study's style."""
+    if ax is None:
+        sns.set_theme(context="notebook", style="ticks", font_scale=0.9)
+        plt.rcParams |= {"figure.dpi": 110, "axes.titlelocation": "left", "axes.titlesize": 11}
+        ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
+    sns.despine(ax=ax)
+    return ax
+
+
+def method_name(method: str, aad: str) -> str:
+    """``Vanilla MINT, stage3``; rivals have one kind of data and need no second word."""
+    name = METHOD_NAMES.get(method, method)
+    return f"{name}, {aad}" if method in ("vanilla", "cnn") else name

@@ -1,0 +1,110 @@
+"""What is wrong with a set of faces before any audit: unreadable, twice there, no faces at all."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from mint_utils.faces import FaceSet, resized
+from mint_utils.scenario import Scenario
+from mint_utils.sources import UnreadableImage
+
+FACE_PROBABILITY = 0.8  # MTCNN's confidence from which we believe it saw a face
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What one pass over all images found.
+
+    ``faces`` has the readable images, with a column ``digest`` (SHA-256 of the pixels);
+    ``skipped`` (image_id, why) the others; ``duplicates`` (image_id, role, same_as, same_as_role)
+    the images whose pixels an earlier image has too.
+    """
+
+    faces: FaceSet
+    skipped: pd.DataFrame
+    duplicates: pd.DataFrame
+
+
+def inspect(faces: FaceSet) -> Inspection:
+    """Read every image once; skip and list what cannot be decoded, find what is there twice.
+
+    Raises ValueError if nothing can be read, or if one image is on both sides of the audit.
+    """
+    digests, skipped = [], []
+    for row in tqdm(range(len(faces)), desc="reading faces", unit="image"):
+        try:
+            image = faces.read(row)
+            digests.append(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest())
+        except UnreadableImage as error:
+            digests.append(None)
+            skipped.append({"image_id": faces.table["image_id"][row], "why": str(error)})
+    if len(skipped) == len(faces):
+        raise ValueError(f"none of {len(faces)} images can be read; the first: {skipped[0]['why']}")
+    checked = FaceSet(faces.table.assign(digest=digests), faces.sources)
+    checked = checked.where(checked.table["digest"].notna())
+    duplicates = _duplicates(checked.table)
+    _refuse_images_on_both_sides(duplicates)
+    return Inspection(checked, pd.DataFrame(skipped, columns=["image_id", "why"]), duplicates)
+
+
+def _duplicates(table: pd.DataFrame) -> pd.DataFrame:
+    first = table.drop_duplicates("digest").set_index("digest")
+    again = table[table.duplicated("digest")]
+    original = first.loc[again["digest"]]
+    return pd.DataFrame(
+        {
+            "image_id": again["image_id"].to_numpy(),
+            "role": again["role"].to_numpy(),
+            "same_as": original["image_id"].to_numpy(),
+            "same_as_role": original["role"].to_numpy(),
+        }
+    )
+
+
+def _refuse_images_on_both_sides(duplicates: pd.DataFrame) -> None:
+    both = duplicates[duplicates["role"] != duplicates["same_as_role"]]
+    if len(both):
+        first = both.iloc[0]
+        raise ValueError(
+            f"{len(both)} images are on both sides; the first: {first['image_id']} "
+            f"({first['role']}) has the pixels of {first['same_as']} ({first['same_as_role']}). "
+            "Remove one of each pair: no detector can be right about both."
+        )
+
+
+def faces_found(faces: FaceSet, scenario: Scenario) -> pd.DataFrame:
+    """Part of the images of each source of photographs in which MTCNN finds a face.
+
+    Columns ``source`` and ``with_a_face``; drawn faces are not asked about. Raises ValueError if a
+    source shows no face at all.
+    """
+    photographed = [s.group or s.kind for s in scenario.faces if s.kind != "synthetic"]
+    shares = [share_with_a_face(faces.where(faces.table["source"] == g)) for g in photographed]
+    return pd.DataFrame({"source": photographed, "with_a_face": shares})
+
+
+def share_with_a_face(faces: FaceSet, sample: int = 24, seed: int = 0) -> float:
+    """Part of a random sample of images in which MTCNN (arXiv 1604.02878) finds a face.
+
+    Raises ValueError if none is found, because then this is not a folder of faces.
+    """
+    from facenet_pytorch import MTCNN  # torch takes seconds to import; most callers need it not
+
+    rows = np.random.default_rng(seed).choice(len(faces), min(sample, len(faces)), replace=False)
+    finder = MTCNN(keep_all=False, device="cpu")
+    found = []
+    for row in rows:
+        # A tight crop is enlarged and framed, or the detector misses faces it would know.
+        picture = np.pad(resized(faces.read(row), 160), ((40, 40), (40, 40), (0, 0)), "edge")
+        _, probability = finder.detect(Image.fromarray(picture))
+        found.append(probability[0] is not None and probability[0] >= FACE_PROBABILITY)
+    if not any(found):
+        raise ValueError(
+            f"MTCNN found no face in any of {len(rows)} sampled images, such as "
+            f"{faces.table['image_id'][rows[0]]}: is this a folder of faces?"
+        )
+    return float(np.mean(found))

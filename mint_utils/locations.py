@@ -1,0 +1,51 @@
+"""Where data, weights, caches and reports lie. The only file that reads ``MINT_DATA``.
+
+Paths resolve from the repository, never from the working directory, so a notebook and the
+command line always mean the same files.
+"""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NOTEBOOKS = REPOSITORY / "notebooks"
+SCENARIOS = NOTEBOOKS / "scenarios"
+RAW = REPOSITORY / "data" / "raw"
+
+
+def _redirected(variable: str, default: Path) -> Path:
+    return Path(os.environ[variable]).resolve() if os.environ.get(variable) else default
+
+
+def cache() -> Path:
+    """Folder of trained models, activation stores and finished steps (``MINT_CACHE`` moves it)."""
+    return _redirected("MINT_CACHE", REPOSITORY / "data" / "cache")
+
+
+def reports() -> Path:
+    """Folder of finished reports, one subfolder a scenario (``MINT_REPORTS`` moves it)."""
+    return _redirected("MINT_REPORTS", REPOSITORY / "reports")
+
+
+def data_folders() -> list[Path]:
+    """Folders searched for real faces and weights: ``data/raw``, then those of ``MINT_DATA``."""
+    named = os.environ.get("MINT_DATA", "").split(os.pathsep)
+    return [RAW, *(Path(folder).expanduser().resolve() for folder in named if folder)]
+
+
+def find(relative: str | Path, what: str) -> Path:
+    """First existing ``relative`` under :func:`data_folders` (an absolute path stands for itself).
+
+    Raises FileNotFoundError naming ``what``, every place looked at, and what to do.
+    """
+    wanted = Path(relative).expanduser()
+    candidates = [wanted] if wanted.is_absolute() else [f / wanted for f in data_folders()]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    places = "\n  ".join(str(candidate) for candidate in candidates)
+    raise FileNotFoundError(
+        f"{what} not found. Looked at:\n  {places}\n"
+        "Put it under data/raw, or set MINT_DATA to the folder that holds it. "
+        "data/README.md says how to get each database."
+    )

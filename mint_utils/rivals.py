@@ -1,0 +1,47 @@
+"""Membership-inference methods that are not MINT: one number an image, nothing fitted.
+
+Each is larger for a likelier member, for the reason its docstring gives.
+"""
+
+import numpy as np
+
+from mint_utils.activations.store import Activations
+
+
+def embedding_norm(activations: Activations) -> np.ndarray:
+    """Length of the embedding (MagFace, arXiv 2103.06627: longer for what the model knows well)."""
+    return np.linalg.norm(activations.vector("outcome"), axis=1)
+
+
+def flip_consistency(activations: Activations) -> np.ndarray:
+    """Cosine of the embeddings of an image and its mirror image (arXiv 2007.14321).
+
+    A model is more stable around what it was trained on.
+    """
+    plain, mirrored = (activations.vector("outcome", view) for view in ("plain", "flip"))
+    lengths = np.linalg.norm(plain, axis=1) * np.linalg.norm(mirrored, axis=1)
+    return np.einsum("nd,nd->n", plain, mirrored) / np.maximum(lengths, 1e-12)
+
+
+def head_max(activations: Activations) -> np.ndarray:
+    """Largest cosine to a class centre: training pulls a member's embedding onto its centre."""
+    return activations.vector("head")[:, 0]
+
+
+def head_margin(activations: Activations) -> np.ndarray:
+    """Largest cosine less the second largest: a member has one centre, a stranger none."""
+    return activations.vector("head")[:, 1]
+
+
+def head_entropy(activations: Activations) -> np.ndarray:
+    """Negative entropy of the class distribution (arXiv 1709.01604: confident on members)."""
+    return activations.vector("head")[:, 2]
+
+
+RIVALS = {  # name -> (function, auxiliary auditable data, access)
+    "embedding_norm": (embedding_norm, "outcome", "outcome"),
+    "flip_consistency": (flip_consistency, "outcome", "outcome"),
+    "head_max": (head_max, "head", "head_blind"),
+    "head_margin": (head_margin, "head", "head_blind"),
+    "head_entropy": (head_entropy, "head", "head_blind"),
+}

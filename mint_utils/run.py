@@ -1,0 +1,174 @@
+"""One run of the study: where each notebook's products lie, and how they are saved and found.
+
+Every notebook is a step. A step's folder is named after a fingerprint of what can change its
+result: the parts of the scenario it depends on, the inputs on disk, the code, and the step
+before. So a changed setting redoes the steps it touches and no other, in the notebooks and on the
+command line alike.
+"""
+
+import hashlib
+import json
+import shutil
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from mint_utils import locations
+from mint_utils.activations.store import Activations
+from mint_utils.device import describe_device
+from mint_utils.faces import FaceSet, reopen
+from mint_utils.scenario import Scenario, fingerprint, load_scenario
+from mint_utils.sources import open_sources
+
+STEPS = {  # step -> the parts of the scenario that it is the first to depend on
+    "01_faces": {"seed", "assignment", "attested_by", "faces", "roles", "splits"},
+    "02_audited_model": {"audited_model"},
+    "03_activations": {"controls", "detectors"},
+    "04_detectors": {"rivals"},
+    "05_evidence": {"name", "question", "resamples"},
+    "06_explorer": set(),
+}
+PACKAGES = ["torch", "facenet-pytorch", "scikit-learn", "numpy", "pandas", "matplotlib"]
+RUNNERS = {"cli.py", "study.py", "report.py", "verify.py"}  # cannot change a step's products
+
+
+class Run:
+    """A scenario at one step. Products of earlier steps are read, this step's are written."""
+
+    def __init__(self, step: str, scenario: Scenario):
+        self.step, self.scenario = step, scenario
+        self._keys = _step_keys(scenario)
+        self.folder = self.folder_of(step)
+
+    def folder_of(self, step: str) -> Path:
+        """Where a step of this run keeps its products, whether it ran or not."""
+        return locations.cache() / "steps" / self.scenario.name / f"{step}-{self._keys[step][:12]}"
+
+    def faces(self) -> FaceSet:
+        """The face set of notebook 01, with roles, splits and digests."""
+        return reopen(open_sources(self.scenario), self.table("face_set"))
+
+    def save_table(self, name: str, table: pd.DataFrame, kind: str = "csv") -> pd.DataFrame:
+        """Keep a table in the report as tables/NAME.csv or .parquet; gives it back."""
+        file = self._place(f"tables/{name}.{kind}")
+        table.to_csv(file, index=False) if kind == "csv" else table.to_parquet(file, index=False)
+        return table
+
+    def hand_on(self, name: str, table: pd.DataFrame) -> None:
+        """Keep a table for later notebooks only, as it is (parquet)."""
+        table.to_parquet(self._place(f"working/{name}.parquet"), index=False)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of this or an earlier step. FileNotFoundError that says which notebook to run."""
+        for place in ("tables", "working"):
+            for step in reversed(self._steps_so_far()):
+                for file in self.folder_of(step).glob(f"{place}/{name}.*"):
+                    return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+        raise FileNotFoundError(
+            f"no table {name!r} yet for scenario {self.scenario.name!r} with these settings: run "
+            f"the notebooks before {self.step} first, or `mint-study run {self.scenario.name}`"
+        )
+
+    def save_figure(self, name: str, axes: Axes, caption: str) -> None:
+        """Keep a figure in the report. The caption says what to conclude; it is the alt text."""
+        file = self._place(f"figures/{self.step[:2]}_{name}.png")
+        axes.get_figure(root=True).savefig(file, dpi=160, bbox_inches="tight", facecolor="white")
+        captions = self._place("figures/captions.json")
+        known = json.loads(captions.read_text()) if captions.is_file() else {}
+        known[file.name] = {"caption": caption, "alt": caption}
+        captions.write_text(json.dumps(known, indent=1))
+
+    def save_json(self, name: str, content: dict) -> dict:
+        """Keep a mapping in the report as NAME.json; gives it back."""
+        self._place(f"{name}.json").write_text(json.dumps(content, indent=1, default=_plain))
+        return content
+
+    def json(self, name: str) -> dict:
+        """A mapping that this or an earlier step saved."""
+        for step in reversed(self._steps_so_far()):
+            file = self.folder_of(step) / f"{name}.json"
+            if file.is_file():
+                return json.loads(file.read_text())
+        raise FileNotFoundError(f"no {name}.json yet: run the notebooks before {self.step} first")
+
+    def keep_file(self, name: str, file: Path) -> None:
+        """Copy a file into the report."""
+        shutil.copyfile(file, self._place(name))
+
+    def keep_weights(self, notes: dict) -> str:
+        """Copy weights that the study trained into the report; says which weights it uses."""
+        if "file" not in notes:
+            return f"published weights: {notes}"
+        self.keep_file("models/audited_model.safetensors", Path(notes["file"]))
+        return "models/audited_model.safetensors"
+
+    def hand_on_activations(self, recorded: dict[str, Activations]) -> None:
+        """Remember where the activations of each target lie, for later notebooks."""
+        stores = [{"target": target, "store": a.folder.name} for target, a in recorded.items()]
+        self.hand_on("stores", pd.DataFrame(stores))
+
+    def activations(self) -> dict[str, Activations]:
+        """The activations that notebook 03 recorded, by target."""
+        stores = locations.cache() / "activations"
+        rows = self.table("stores").itertuples(index=False)
+        return {target: Activations(stores / name) for target, name in rows}
+
+    @property
+    def models(self) -> Path:
+        """Where fitted detectors go."""
+        return self._place("models/calibrate.parquet").parent
+
+    def _steps_so_far(self) -> list[str]:
+        return list(STEPS)[: list(STEPS).index(self.step) + 1]
+
+    def _place(self, name: str) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file
+
+
+def open_run(step: str, scenario: str, overrides: dict | None = None) -> Run:
+    """Open a run at a step and say what it is: scenario, seed, device, versions."""
+    run = Run(step, load_scenario(scenario, overrides))
+    described = ", ".join(f"{name} {version(name)}" for name in PACKAGES[:3])
+    print(
+        f"scenario {run.scenario.name} ({run.scenario.assignment} assignment), "
+        f"seed {run.scenario.seed}, {describe_device()}; {described}\n{run.scenario.question}"
+    )
+    return run
+
+
+def _plain(value):
+    """NumPy numbers as JSON numbers."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def _step_keys(scenario: Scenario) -> dict[str, str]:
+    content = scenario.model_dump(mode="json")
+    stamps = {group: source.stamp() for group, source in open_sources(scenario).items()}
+    keys, before = {}, fingerprint([_code_digest(), stamps, _weights_stamp(scenario)])
+    for step, parts in STEPS.items():
+        before = fingerprint([before, {part: content[part] for part in sorted(parts)}])
+        keys[step] = before
+    return keys
+
+
+def _weights_stamp(scenario: Scenario) -> list:
+    weights = getattr(scenario.audited_model, "weights", None)
+    if not weights:
+        return []
+    stat = locations.find(weights, f"weights {weights!r}").stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+@cache
+def _code_digest() -> str:
+    package = Path(__file__).parent
+    files = [file for file in sorted(package.rglob("*.py")) if file.name not in RUNNERS]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -1,0 +1,273 @@
+"""A scenario: one YAML file that says which faces, which audited model, which methods.
+
+Everything a scenario may contain is in this file. A key that is not here is an error that names
+the nearest one, because a typo that passes silently audits something else than was asked.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mint_utils import locations
+from mint_utils.choices import not_a_choice
+
+Role = Literal["member", "held_out", "external"]
+Rival = Literal["embedding_norm", "flip_consistency", "head_max", "head_margin", "head_entropy"]
+Control = Literal["untrained_twin", "pixels"]
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be run, in words that say which key and what to do."""
+
+
+class Block(BaseModel):
+    """A block of a scenario; refuses unknown keys by naming the nearest known one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_keys(cls, data):
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    raise ValueError(not_a_choice("key", key, cls.model_fields))
+        return data
+
+
+class FaceSource(Block):
+    """What every source of faces can say about the roles of its persons."""
+
+    role: Role | None = None  # observed assignment: the role of this source's images
+    held_out_persons: tuple[str, ...] = ()  # persons whose images are held_out instead
+    group: str | None = None  # name in the `source` column of faces.csv; default: the kind
+
+
+class SyntheticFaces(FaceSource):
+    """Procedural faces of persons who do not exist."""
+
+    kind: Literal["synthetic"]
+    persons: int = Field(240, ge=1)
+    images: int = Field(16, ge=1)  # a person
+    size: int = Field(64, ge=16, le=512)  # pixels, square
+    look: Literal["studio", "street"] = "studio"  # two visibly different photographic styles
+
+
+class FolderFaces(FaceSource):
+    """One folder a person, in a folder under data/raw or MINT_DATA (or an absolute path)."""
+
+    kind: Literal["folders"]
+    path: str
+
+
+class LfwFaces(FaceSource):
+    """Labeled Faces in the Wild; downloaded for a user who is online and has no copy."""
+
+    kind: Literal["lfw"]
+    path: str = "lfw"
+
+
+AnySource = Annotated[SyntheticFaces | FolderFaces | LfwFaces, Field(discriminator="kind")]
+
+
+class Roles(Block):
+    """How images get their roles when the assignment is random, and who is left out."""
+
+    member_persons: float = Field(0.5, gt=0, lt=1)  # part of the persons who become members
+    held_out_images: float = Field(0.25, ge=0, lt=1)  # part of a person's images not trained on
+    min_images: int = Field(1, ge=1)  # persons with fewer are left out
+    max_images: int = Field(20, ge=1)  # a person; one LFW person has 530
+    exclude: tuple[str, ...] = ()  # persons left out, such as those known on both sides
+
+
+class TrainedIResNet(Block):
+    """A small IResNet (pre-activation IR blocks) that the study trains on the members."""
+
+    family: Literal["iresnet"]
+    widths: tuple[int, int, int, int] = (32, 64, 128, 256)  # channels of the four stages
+    blocks: tuple[int, int, int, int] = (1, 1, 1, 1)  # blocks of the four stages
+    embedding: int = Field(128, ge=2)
+    input_size: int = Field(64, ge=32)
+    loss: Literal["cosface", "arcface"] = "cosface"  # arXiv 1801.09414, arXiv 1801.07698
+    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(64, ge=2)
+    learning_rate: float = Field(0.1, gt=0)
+    weight_decay: float = Field(5e-4, ge=0)
+    flip: bool = True  # random horizontal flips in training
+    taps: tuple[str, ...] = ("stage1", "stage2", "stage3", "stage4")
+
+
+class Facenet(Block):
+    """facenet-pytorch's InceptionResnetV1 (arXiv 1602.07261) as published."""
+
+    family: Literal["facenet"]
+    pretrained: Literal["casia-webface", "vggface2"] = "casia-webface"
+    weights: str | None = None  # a .safetensors file under data/raw or MINT_DATA; else downloaded
+    input_size: int = Field(160, ge=80)
+    taps: tuple[str, ...] = ("conv2d_4b", "repeat_1", "repeat_2", "repeat_3", "block8")
+
+
+AnyModel = Annotated[TrainedIResNet | Facenet, Field(discriminator="family")]
+
+
+class Detectors(Block):
+    """The MINT models fitted in notebook 04."""
+
+    methods: tuple[Literal["vanilla", "cnn"], ...] = ("vanilla", "cnn")
+    seeds: int = Field(3, ge=1)
+    epochs: int = Field(60, ge=1)  # at most; stopped early on persons kept inside fit
+    samples: int = Field(100_000, ge=10)  # images whose maps are kept, as in the paper
+
+
+class Splits(Block):
+    """Parts of the persons in fit / calibrate / test. 0, 0, 1: nothing is fitted."""
+
+    fit: float = Field(0.45, ge=0, le=1)
+    calibrate: float = Field(0.2, ge=0, le=1)
+    test: float = Field(0.35, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _whole(self):
+        if abs(self.fit + self.calibrate + self.test - 1) > 1e-9:
+            raise ValueError(
+                f"fit + calibrate + test = {self.fit + self.calibrate + self.test:g}: must be 1"
+            )
+        return self
+
+
+class Scenario(Block):
+    """One audit, from faces to verdict."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")  # the file's stem
+    question: str  # what this audit asks, in one sentence
+    assignment: Literal["random", "observed"]  # how persons came to be members
+    attested_by: str = ""  # who says which persons are members, when the study did not train
+    seed: int = 0
+    faces: tuple[AnySource, ...] = Field(min_length=1)
+    roles: Roles = Roles()
+    audited_model: AnyModel
+    detectors: Detectors = Detectors()
+    rivals: tuple[Rival, ...] = ()  # where nothing is fitted, a rung's first one is its primary
+    controls: tuple[Control, ...] = ("untrained_twin", "pixels")
+    splits: Splits = Splits()
+    resamples: int = Field(1000, ge=100)  # of persons, for the intervals
+    tiny: dict[str, object] = {}  # dotted overrides of the smallest size that shows the same
+
+    @field_validator("controls")
+    @classmethod
+    def _has_controls(cls, controls):
+        if not controls:
+            raise ValueError("an audit without controls says nothing: name at least one")
+        return controls
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        roles = [source.role for source in self.faces]
+        if self.assignment == "random" and any(roles):
+            raise ValueError("assignment is random: the study draws the roles, remove `role`")
+        if self.assignment == "observed" and not all(roles):
+            raise ValueError("assignment is observed: every source needs a `role`")
+        if self.detectors.methods and self.splits.fit == 0:
+            raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
+        if not self.detectors.methods and not self.rivals:
+            raise ValueError("nothing to score: name detectors.methods or rivals")
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that can change a result (not of name, question or tiny)."""
+        return fingerprint(self.model_dump(mode="json", exclude={"name", "question", "tiny"}))
+
+
+def fingerprint(content: object) -> str:
+    """SHA-256 (hex) of a JSON-able value, independent of key order."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def scenario_names() -> list[str]:
+    """Names of the scenarios that come with the study."""
+    return sorted(path.stem for path in locations.SCENARIOS.glob("*.yml"))
+
+
+def scenario_path(name: str) -> Path:
+    """The YAML file of a scenario name, or the path itself if ``name`` is one."""
+    if name.endswith((".yml", ".yaml")):
+        path = Path(name).expanduser().resolve()
+        if not path.is_file():
+            raise ScenarioError(f"no scenario file at {path}")
+        return path
+    if name not in scenario_names():
+        raise ScenarioError(
+            not_a_choice("scenario", name, scenario_names()) + " (or a path to a .yml file)"
+        )
+    return locations.SCENARIOS / f"{name}.yml"
+
+
+def read_yaml(path: Path) -> dict:
+    """The mapping in a YAML file; ScenarioError if it is not one."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ScenarioError(f"{path} must hold keys and values, found {type(content).__name__}")
+    return content
+
+
+def override(content: dict, dotted: str, value: object) -> None:
+    """Set one dotted key in place: ``faces.0.persons`` reaches into lists by number."""
+    *parents, last = dotted.split(".")
+    here = content
+    for key in parents:
+        here = _child(here, key, dotted)
+    if isinstance(here, list):
+        here[_index(here, last, dotted)] = value
+    elif isinstance(here, dict):
+        here[last] = value
+    else:
+        raise ScenarioError(f"-o {dotted}: nothing to set inside a {type(here).__name__}")
+
+
+def _child(here, key: str, dotted: str):
+    if isinstance(here, list):
+        return here[_index(here, key, dotted)]
+    if not isinstance(here, dict):
+        raise ScenarioError(f"-o {dotted}: {key!r} is inside a {type(here).__name__}, not a block")
+    return here.setdefault(key, {})
+
+
+def _index(here: list, key: str, dotted: str) -> int:
+    if not key.isdigit() or int(key) >= len(here):
+        raise ScenarioError(f"-o {dotted}: {key!r} must be a number from 0 to {len(here) - 1}")
+    return int(key)
+
+
+def load_scenario(name: str, overrides: dict[str, object] | None = None, tiny=False) -> Scenario:
+    """Read, override and validate a scenario.
+
+    ``overrides`` has dotted keys; with ``tiny`` the file's own ``tiny`` block goes first.
+    Raises ScenarioError naming the key, the value, the choices and the nearest one.
+    """
+    path = scenario_path(name)
+    content = read_yaml(path)
+    small = content.get("tiny") if tiny else None
+    for dotted, value in {**(small or {}), **(overrides or {})}.items():
+        override(content, dotted, value)
+    try:
+        return Scenario.model_validate({"name": path.stem, **content})
+    except ValidationError as error:
+        raise ScenarioError(f"{path.name}: {_in_words(error)}") from error
+
+
+def _in_words(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'scenario'}: "
+        f"{item['msg'].removeprefix('Value error, ')}"
+        + ("" if isinstance(item["input"], dict | list | tuple) else f" (got {item['input']!r})")
+        for item in error.errors()
+    )

@@ -1,0 +1,61 @@
+"""Labeled Faces in the Wild (Huang et al. 2007), from disk or downloaded by scikit-learn."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mint_utils import locations
+from mint_utils.scenario import LfwFaces
+from mint_utils.sources.folders import FolderSource
+
+DOWNLOAD = locations.RAW / "lfw_download"
+DOWNLOADED = DOWNLOAD / "lfw_home" / "lfw_funneled"
+# The original 250x250 pictures show head and shoulders; this square is the face.
+FUNNELED_FACE = (slice(65, 190), slice(62, 187))
+
+HOW_TO_GET_IT = (
+    "LFW is not here and could not be downloaded ({reason}). Put its person folders under "
+    "data/raw/lfw (data/raw/lfw/Aaron_Eckhart/Aaron_Eckhart_0001.jpg), or set MINT_DATA to a "
+    "folder that holds lfw/, or run once with a network connection. See data/README.md."
+)
+
+
+class LfwSource(FolderSource):
+    """The LFW person folders: ``lfw/PERSON`` or ``lfw/images/PERSON``.
+
+    Where neither exists it is downloaded once into data/raw/lfw; without a network the error
+    says how to get it.
+    """
+
+    def __init__(self, spec: LfwFaces, seed: int):
+        super().__init__(spec, seed)
+        self._root: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        self._root = self._root or self._on_disk() or self._downloaded()
+        return self._root
+
+    def _on_disk(self) -> Path | None:
+        if DOWNLOADED.is_dir():
+            return DOWNLOADED
+        try:
+            found = locations.find(self.spec.path, "LFW")
+        except FileNotFoundError:
+            return None
+        return found / "images" if (found / "images").is_dir() else found
+
+    def _downloaded(self) -> Path:
+        from sklearn.datasets import fetch_lfw_people  # slow to import, rarely needed
+
+        try:
+            # scikit-learn fetches and checks the funneled archive; its person folders are what
+            # we read, its array of grey crops is not used.
+            fetch_lfw_people(data_home=DOWNLOAD, funneled=True, min_faces_per_person=500)
+        except Exception as error:  # any network failure ends in the same advice
+            raise FileNotFoundError(HOW_TO_GET_IT.format(reason=error)) from error
+        return DOWNLOADED
+
+    def read(self, image_id: str) -> np.ndarray:
+        image = super().read(image_id)
+        return image[FUNNELED_FACE] if image.shape[:2] == (250, 250) else image

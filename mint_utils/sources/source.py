@@ -1,0 +1,23 @@
+"""What every source of faces offers."""
+
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+
+class UnreadableImage(ValueError):
+    """One image that cannot be decoded; whoever reads the set counts and lists it."""
+
+
+class Source(Protocol):
+    """Built as ``SomeSource(spec, seed)`` from its block of the scenario; lazy until asked."""
+
+    def images(self) -> pd.DataFrame:
+        """All images: columns ``image_id`` (unique, starts with the group) and ``identity``."""
+
+    def read(self, image_id: str) -> np.ndarray:
+        """One image, uint8 of shape (height, width, 3), RGB. Raises UnreadableImage."""
+
+    def stamp(self) -> str:
+        """Changes whenever an image is added, removed or rewritten; cheap, reads no image."""
