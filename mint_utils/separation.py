@@ -1,10 +1,12 @@
 """Activation differences before any detector: single channels, and images to look at."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from mint_utils.activations.store import Activations
-from mint_utils.evidence.metrics import auc
 from mint_utils.faces import FaceSet
 
 
@@ -21,31 +23,47 @@ def opposite_rows(table: pd.DataFrame, each: int = 2) -> list[int]:
     return rows
 
 
-def separation_table(targets: dict[str, Activations], faces: FaceSet) -> pd.DataFrame:
-    """How far single channels separate member from external images of the fit persons.
+def separation_table(
+    targets: Mapping[str, Activations], faces: FaceSet, shuffles: int = 20
+) -> pd.DataFrame:
+    """How far single channels part member from external images of the fit persons.
 
     One row a target and tap: ``separation`` is the mean over channels of |AUC - 0.5|, and
-    ``by_chance`` the same after shuffling the roles over persons. No detector, no test image.
+    ``by_chance`` the mean of the same over ``shuffles`` of the roles over persons. No detector is
+    involved and no test image (but where nothing is fitted, all images are test images).
     """
     table = faces.table
-    fit = table["split"] == "fit" if (table["split"] == "fit").any() else table["split"] == "test"
-    has_members = (table["role"] == "member").any()
-    rows = np.flatnonzero(fit & ~((table["role"] == "held_out") & has_members))
+    split = "fit" if (table["split"] == "fit").any() else "test"
+    roles = ["member" if (table["role"] == "member").any() else "held_out", "external"]
+    rows = np.flatnonzero((table["split"] == split) & table["role"].isin(roles))
     positive = (table["role"] != "external").to_numpy()[rows]
-    persons, code = np.unique(table["identity"].to_numpy()[rows], return_inverse=True)
-    side = np.zeros(len(persons), bool)
-    side[code] = positive
-    shuffled = np.random.default_rng(0).permutation(side)[code]
+    shuffled = _shuffled_over_persons(table["identity"].to_numpy()[rows], positive, shuffles)
     found = []
     for target, activations in targets.items():
         for tap in [*activations.taps, "outcome"]:
-            values = activations.vector(tap)[rows]
+            apart = _apart(activations.vector(tap)[rows], np.vstack([positive, shuffled]))
             found.append(
-                {"target": target, "tap": tap, "separation": _separation(values, positive),
-                 "by_chance": _separation(values, shuffled)}
-            )  # fmt: skip
+                {
+                    "target": target,
+                    "tap": tap,
+                    "separation": apart[0],
+                    "by_chance": apart[1:].mean(),
+                }
+            )
     return pd.DataFrame(found)
 
 
-def _separation(values: np.ndarray, positive: np.ndarray) -> float:
-    return float(np.mean([abs(auc(channel, positive) - 0.5) for channel in values.T]))
+def _shuffled_over_persons(identity, positive: np.ndarray, shuffles: int) -> np.ndarray:
+    """bool (shuffles, n): whole persons exchange their sides."""
+    persons, first, code = np.unique(identity, return_index=True, return_inverse=True)
+    rng = np.random.default_rng(0)
+    return np.array([rng.permutation(positive[first])[code] for _ in range(shuffles)])
+
+
+def _apart(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean |AUC - 0.5| over channels, for each row of ``labels`` (L, n); ranks are taken once."""
+    ranks = rankdata(values, axis=0)
+    labels = labels.astype(float)
+    m, n = labels.sum(1, keepdims=True), (1 - labels).sum(1, keepdims=True)
+    area = (labels @ ranks - m * (m + 1) / 2) / (m * n)  # Mann and Whitney's U over m n
+    return np.abs(area - 0.5).mean(1)

@@ -9,6 +9,7 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
+from scipy.stats import rankdata
 
 MOST = 150_000  # permutations that are enumerated; beyond it they are drawn
 
@@ -49,7 +50,7 @@ def gain_p(score, control, identity, positive, draws: int = 10_000, seed: int = 
     """
     _, person = np.unique(identity, return_inverse=True)
     persons = person.max() + 1
-    stacked = np.concatenate([_ranks(score), _ranks(control)])
+    stacked = np.concatenate([rankdata(score), rankdata(control)])
     # Four kinds of cells a person: (score or control) x (positive or negative part).
     part = np.concatenate([person * 2 + positive, person * 2 + positive + 2 * persons])
     used, cell = np.unique(part, return_inverse=True)
@@ -64,12 +65,6 @@ def gain_p(score, control, identity, positive, draws: int = 10_000, seed: int = 
 
     gain = auc_of(taken) - auc_of(~taken)
     return float((gain >= gain[0] - 1e-6).mean())
-
-
-def _ranks(score: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return rankdata(score)
 
 
 def _role_cells(score, identity, positive):

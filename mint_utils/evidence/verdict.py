@@ -27,6 +27,10 @@ WITH_ACCESS = {
     "activations": "With access to the model's activations",
     "head_blind": "With access to the model's class centres, without names,",
 }
+CONTROL = {
+    "untrained_twin": "an untrained copy of the model",
+    "pixels": "the pictures alone, without any model",
+}
 TOLD = {
     "member_vs_external": "images the model was trained on from images of persons it never saw",
     "member_vs_held_out": "images the model was trained on from other photos of the same persons",
@@ -49,8 +53,7 @@ def judge(rung: pd.Series, assignment: str) -> tuple[str, str]:
     if rung["p_holm"] <= LEVEL and (assignment == "random" or not control_above):
         return SHOWN, "the score beats every control beyond what chance among persons explains"
     if rung["p_chance_holm"] <= LEVEL and control_above:
-        control = rung["best_control"]
-        return EXPLAINED, f"a control that cannot know of the training does it too ({control})"
+        return EXPLAINED, f"so can {_control(rung)}, which cannot know of the training"
     if powered(rung["m"], rung["n"]):
         if rung["upper"] <= NOTHING_TO_SEE:
             return NONE, f"an AUC above {NOTHING_TO_SEE:.2f} is excluded"
@@ -103,13 +106,18 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _control(rung: pd.Series) -> str:
+    target, _, _ = rung["best_control"].partition(":")
+    return CONTROL.get(target, target)
+
+
 def _sentence(verdict: str, rung: pd.Series | None) -> str:
     if rung is None:
         return "This audit cannot tell whether the model was trained on these faces."
     who = f"{WITH_ACCESS[rung['access']]} one can"
     what = TOLD[rung["contrast"]]
     figures = f"AUC {rung['auc']:.2f}, 95 % interval {rung['low']:.2f} to {rung['high']:.2f}"
-    control = f"the best control, {rung['best_control']}, reaches {rung['control_auc']:.2f}"
+    control = f"the best control, {_control(rung)}, reaches {rung['control_auc']:.2f}"
     if verdict == SHOWN:
         return f"Membership is shown. {who} tell {what} ({figures}); {control}."
     if verdict == EXPLAINED:
