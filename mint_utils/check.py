@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -27,13 +28,18 @@ def described(scenario: Scenario) -> Iterator[str]:
     external = test["role"] == "external"
     sides = [test.loc[side, "identity"].nunique() for side in (~external, external)]
     power = "can" if powered(*sides) else "cannot"
-    yield f"{sides[0]} member persons and {sides[1]} externals on test {power} exclude an AUC of 0.60"
-    free = shutil.disk_usage(locations.REPOSITORY).free
+    who = f"{sides[0]} member persons and {sides[1]} externals on test"
+    yield f"{who} {power} exclude an AUC of 0.60"
+    free = shutil.disk_usage(_existing(locations.cache())).free
     needed = _bytes_needed(scenario, len(found.faces))
     yield f"disk: about {needed / 1e6:.0f} MB needed, {free / 1e9:.1f} GB free"
     if not isinstance(scenario.audited_model, TrainedIResNet):
         model = open_model(scenario, found.faces)
         yield f"audited model: {model.name}, weights {model.digest()[:12]}"
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.exists() else _existing(folder.parent)
 
 
 def _bytes_needed(scenario: Scenario, images: int) -> float:

@@ -121,7 +121,7 @@ def compare() -> None:
 
 @app.command()
 def verify(report: Annotated[Path, typer.Argument(help="reports/NAME, or just NAME")]) -> None:
-    """Re-check a report's hashes and recompute its metrics; exit 1 on any difference."""
+    """Re-check a report's hashes and recompute its figures; exit 1 on any difference."""
     from mint_utils.verify import differences
 
     folder = report if report.is_dir() else locations.reports() / report
@@ -133,7 +133,7 @@ def verify(report: Annotated[Path, typer.Argument(help="reports/NAME, or just NA
         typer.echo(line)
     if found:
         raise typer.Exit(1)
-    typer.echo(f"{folder}: every hash matches, metrics.csv follows from scores.parquet")
+    typer.echo(f"{folder}: every hash matches; metrics, rungs and verdict follow from scores")
 
 
 if __name__ == "__main__":

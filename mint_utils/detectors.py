@@ -104,14 +104,13 @@ class Detector:
                 raise ValueError(f"the {part} part has images of one side only: add persons")
         torch.manual_seed(self.seed)
         self._learn_scaling([x[train] for x in inputs])
-        scaled = self._scaled(inputs)
         self.shapes = [tuple(x.shape[1:]) for x in inputs]
         self.net = NETS[self.method](self.shapes, self.width)
         optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=1e-2)
         best, patience = (-1.0, None), 0
         for _ in range(self.epochs):
-            self._one_epoch(scaled, label, train, optimiser)
-            reached = auc(self._logits(scaled, held), is_member[held])
+            self._one_epoch(inputs, label, train, optimiser)
+            reached = auc(self._logits(inputs, held), is_member[held])
             if reached > best[0]:
                 best, patience = (reached, copy.deepcopy(self.net.state_dict())), 0
             else:
@@ -127,14 +126,13 @@ class Detector:
         shapes = [tuple(x.shape[1:]) for x in inputs]
         if shapes != self.shapes:
             raise ValueError(f"fitted on inputs of shape {self.shapes}, got {shapes}")
-        scaled = self._scaled(inputs)
-        return self._logits(scaled, torch.arange(len(inputs[0])))
+        return self._logits(inputs, torch.arange(len(inputs[0])))
 
     def _one_epoch(self, inputs, label, rows, optimiser, batch: int = 64) -> None:
         self.net.train()
         weight = (1 - label[rows]).sum() / label[rows].sum()  # both sides weigh the same
         for some in rows[torch.randperm(len(rows))].split(batch):
-            logits = self.net([x[some] for x in inputs])
+            logits = self.net(self._scaled([x[some] for x in inputs]))
             loss = F.binary_cross_entropy_with_logits(logits, label[some], pos_weight=weight)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -143,7 +141,7 @@ class Detector:
     @torch.no_grad()
     def _logits(self, inputs, rows, batch: int = 1024) -> np.ndarray:
         self.net.eval()
-        parts = [self.net([x[some] for x in inputs]) for some in rows.split(batch)]
+        parts = [self.net(self._scaled([x[some] for x in inputs])) for some in rows.split(batch)]
         return torch.cat(parts).numpy()
 
     def _learn_scaling(self, inputs: list[torch.Tensor]) -> None:

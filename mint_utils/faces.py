@@ -6,6 +6,7 @@ Knows no source: it is handed opened sources and asks them for images.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -74,6 +75,8 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
     """
     listed = [source.images().assign(source=group) for group, source in sources.items()]
     table = pd.concat(listed, ignore_index=True)
+    for spec in scenario.faces:
+        _refuse_unknown_persons("held_out_persons", spec.held_out_persons, table["identity"])
     table = _kept_persons(table, scenario.roles, scenario.seed)
     if scenario.assignment == "random":
         table["role"], table["set_aside"] = _random_roles(table, scenario.roles, scenario.seed)
@@ -109,6 +112,7 @@ def _rank_in_person(table: pd.DataFrame, seed: int, purpose: str) -> pd.Series:
 
 
 def _kept_persons(table: pd.DataFrame, roles: Roles, seed: int) -> pd.DataFrame:
+    _refuse_unknown_persons("roles.exclude", roles.exclude, table["identity"])
     table = table[~table["identity"].isin(roles.exclude)]
     counts = table["identity"].map(table["identity"].value_counts())
     table = table[counts >= roles.min_images]
@@ -121,11 +125,22 @@ def _kept_persons(table: pd.DataFrame, roles: Roles, seed: int) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
+def _refuse_unknown_persons(key: str, named: tuple[str, ...], known: pd.Series) -> None:
+    """A mistyped name must not leave a person on the wrong side."""
+    persons = set(known)
+    for person in named:
+        if person not in persons:
+            nearest = get_close_matches(person, persons, n=3)
+            hint = f"; did you mean one of {nearest}?" if nearest else ""
+            raise ValueError(f"{key}: no person {person!r} among {len(persons)}{hint}")
+
+
 def _random_roles(table: pd.DataFrame, roles: Roles, seed: int):
     persons = sorted(table["identity"].unique(), key=lambda p: chance(seed, "member person", p))
     members = set(persons[: round(len(persons) * roles.member_persons)])
     counts = table["identity"].map(table["identity"].value_counts())
-    away = _rank_in_person(table, seed, "held out") <= (counts * roles.held_out_images).round()
+    most = np.minimum((counts * roles.held_out_images).round(), counts - 1)  # one is trained on
+    away = _rank_in_person(table, seed, "held out") <= most
     is_member = table["identity"].isin(members)
     role = np.where(~is_member, "external", np.where(away, "held_out", "member"))
     return role, away & ~is_member

@@ -45,10 +45,22 @@ def inspect(faces: FaceSet) -> Inspection:
     if len(skipped) == len(faces):
         raise ValueError(f"none of {len(faces)} images can be read; the first: {skipped[0]['why']}")
     checked = FaceSet(faces.table.assign(digest=digests), faces.sources)
-    checked = checked.where(checked.table["digest"].notna())
+    orphans = _without_members(checked.table)
+    why = "held out of a person none of whose member images can be read"
+    skipped += [{"image_id": i, "why": why} for i in checked.table.loc[orphans, "image_id"]]
+    checked = checked.where(checked.table["digest"].notna() & ~orphans)
     duplicates = _duplicates(checked.table)
     _refuse_images_on_both_sides(duplicates)
     return Inspection(checked, pd.DataFrame(skipped, columns=["image_id", "why"]), duplicates)
+
+
+def _without_members(table: pd.DataFrame) -> pd.Series:
+    """Readable held_out images of persons who lost all their member images: not trained on."""
+    member = table["role"] == "member"
+    had = set(table.loc[member, "identity"])
+    have = set(table.loc[member & table["digest"].notna(), "identity"])
+    lost = table["identity"].isin(had - have) & (table["role"] == "held_out")
+    return lost & table["digest"].notna()
 
 
 def _duplicates(table: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +84,8 @@ def _refuse_images_on_both_sides(duplicates: pd.DataFrame) -> None:
         raise ValueError(
             f"{len(both)} images are on both sides; the first: {first['image_id']} "
             f"({first['role']}) has the pixels of {first['same_as']} ({first['same_as_role']}). "
-            "Remove one of each pair: no detector can be right about both."
+            "Remove one of each pair, or name the person in roles.exclude: no detector can be "
+            "right about both."
         )
 
 
@@ -94,6 +107,8 @@ def share_with_a_face(faces: FaceSet, sample: int = 24, seed: int = 0) -> float:
     """
     from facenet_pytorch import MTCNN  # torch takes seconds to import; most callers need it not
 
+    if not len(faces):
+        raise ValueError("a source has no image left: lower roles.min_images, check roles.exclude")
     rows = np.random.default_rng(seed).choice(len(faces), min(sample, len(faces)), replace=False)
     finder = MTCNN(keep_all=False, device="cpu")
     found = []

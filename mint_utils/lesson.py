@@ -61,7 +61,7 @@ def untrained(model: AuditedModel, faces: FaceSet) -> AuditedModel:
 
 
 def image_statistics(faces: FaceSet) -> torch.Tensor:
-    """(n, 26) statistics of the pictures; no face-recognition model is involved."""
+    """(n, 25) statistics of the pictures; no face-recognition model is involved."""
     return torch.from_numpy(embeddings(pixels_model(), faces))
 
 

@@ -14,7 +14,8 @@ RAW = REPOSITORY / "data" / "raw"
 
 
 def _redirected(variable: str, default: Path) -> Path:
-    return Path(os.environ[variable]).resolve() if os.environ.get(variable) else default
+    named = os.environ.get(variable)
+    return (REPOSITORY / Path(named).expanduser()).resolve() if named else default
 
 
 def cache() -> Path:
@@ -30,7 +31,7 @@ def reports() -> Path:
 def data_folders() -> list[Path]:
     """Folders searched for real faces and weights: ``data/raw``, then those of ``MINT_DATA``."""
     named = os.environ.get("MINT_DATA", "").split(os.pathsep)
-    return [RAW, *(Path(folder).expanduser().resolve() for folder in named if folder)]
+    return [RAW, *((REPOSITORY / Path(f).expanduser()).resolve() for f in named if f)]
 
 
 def find(relative: str | Path, what: str) -> Path:

@@ -6,10 +6,8 @@ before. So a changed setting redoes the steps it touches and no other, in the no
 command line alike.
 """
 
-import hashlib
 import json
 import shutil
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from mint_utils import locations
 from mint_utils.activations.store import Activations
 from mint_utils.device import describe_device
 from mint_utils.faces import FaceSet, reopen
+from mint_utils.provenance import code_digest
 from mint_utils.scenario import Scenario, fingerprint, load_scenario
 from mint_utils.sources import open_sources
 
@@ -33,7 +32,6 @@ STEPS = {  # step -> the parts of the scenario that it is the first to depend on
     "06_explorer": set(),
 }
 PACKAGES = ["torch", "facenet-pytorch", "scikit-learn", "numpy", "pandas", "matplotlib"]
-RUNNERS = {"cli.py", "study.py", "report.py", "verify.py"}  # cannot change a step's products
 
 
 class Run:
@@ -152,7 +150,7 @@ def _plain(value):
 def _step_keys(scenario: Scenario) -> dict[str, str]:
     content = scenario.model_dump(mode="json")
     stamps = {group: source.stamp() for group, source in open_sources(scenario).items()}
-    keys, before = {}, fingerprint([_code_digest(), stamps, _weights_stamp(scenario)])
+    keys, before = {}, fingerprint([code_digest(), stamps, _weights_stamp(scenario)])
     for step, parts in STEPS.items():
         before = fingerprint([before, {part: content[part] for part in sorted(parts)}])
         keys[step] = before
@@ -165,10 +163,3 @@ def _weights_stamp(scenario: Scenario) -> list:
         return []
     stat = locations.find(weights, f"weights {weights!r}").stat()
     return [stat.st_size, stat.st_mtime_ns]
-
-
-@cache
-def _code_digest() -> str:
-    package = Path(__file__).parent
-    files = [file for file in sorted(package.rglob("*.py")) if file.name not in RUNNERS]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mint_utils import locations
 from mint_utils.choices import not_a_choice
@@ -18,6 +26,17 @@ from mint_utils.choices import not_a_choice
 Role = Literal["member", "held_out", "external"]
 Rival = Literal["embedding_norm", "flip_consistency", "head_max", "head_margin", "head_entropy"]
 Control = Literal["untrained_twin", "pixels"]
+Method = Literal["vanilla", "cnn"]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # becomes part of file names
+
+
+def _each_once(values: tuple) -> tuple:
+    if len(set(values)) < len(values):
+        raise ValueError(f"each may be named once: {', '.join(values)}")
+    return values
+
+
+Taps = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
 
 
 class ScenarioError(ValueError):
@@ -44,7 +63,9 @@ class FaceSource(Block):
 
     role: Role | None = None  # observed assignment: the role of this source's images
     held_out_persons: tuple[str, ...] = ()  # persons whose images are held_out instead
-    group: str | None = None  # name in the `source` column of faces.csv; default: the kind
+    group: str | None = Field(
+        None, pattern=NAME
+    )  # name in the `source` column of faces.csv; default: the kind
 
 
 class SyntheticFaces(FaceSource):
@@ -98,7 +119,7 @@ class TrainedIResNet(Block):
     learning_rate: float = Field(0.1, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
     flip: bool = True  # random horizontal flips in training
-    taps: tuple[str, ...] = ("stage1", "stage2", "stage3", "stage4")
+    taps: Taps = ("stage1", "stage2", "stage3", "stage4")
 
 
 class Facenet(Block):
@@ -108,7 +129,7 @@ class Facenet(Block):
     pretrained: Literal["casia-webface", "vggface2"] = "casia-webface"
     weights: str | None = None  # a .safetensors file under data/raw or MINT_DATA; else downloaded
     input_size: int = Field(160, ge=80)
-    taps: tuple[str, ...] = ("conv2d_4b", "repeat_1", "repeat_2", "repeat_3", "block8")
+    taps: Taps = ("conv2d_4b", "repeat_1", "repeat_2", "repeat_3", "block8")
 
 
 AnyModel = Annotated[TrainedIResNet | Facenet, Field(discriminator="family")]
@@ -117,7 +138,7 @@ AnyModel = Annotated[TrainedIResNet | Facenet, Field(discriminator="family")]
 class Detectors(Block):
     """The MINT models fitted in notebook 04."""
 
-    methods: tuple[Literal["vanilla", "cnn"], ...] = ("vanilla", "cnn")
+    methods: Annotated[tuple[Method, ...], AfterValidator(_each_once)] = ("vanilla", "cnn")
     seeds: int = Field(3, ge=1)
     epochs: int = Field(60, ge=1)  # at most; stopped early on persons kept inside fit
     samples: int = Field(100_000, ge=10)  # images whose maps are kept, as in the paper
@@ -142,19 +163,24 @@ class Splits(Block):
 class Scenario(Block):
     """One audit, from faces to verdict."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")  # the file's stem
+    name: str = Field(pattern=NAME)  # the file's stem
     question: str  # what this audit asks, in one sentence
     assignment: Literal["random", "observed"]  # how persons came to be members
     attested_by: str = ""  # who says which persons are members, when the study did not train
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     faces: tuple[AnySource, ...] = Field(min_length=1)
     roles: Roles = Roles()
     audited_model: AnyModel
     detectors: Detectors = Detectors()
-    rivals: tuple[Rival, ...] = ()  # where nothing is fitted, a rung's first one is its primary
-    controls: tuple[Control, ...] = ("untrained_twin", "pixels")
+    rivals: Annotated[
+        tuple[Rival, ...], AfterValidator(_each_once)
+    ] = ()  # where nothing is fitted, a rung's first one is its primary
+    controls: Annotated[tuple[Control, ...], AfterValidator(_each_once)] = (
+        "untrained_twin",
+        "pixels",
+    )
     splits: Splits = Splits()
-    resamples: int = Field(1000, ge=100)  # of persons, for the intervals
+    resamples: int = Field(1000, ge=400)  # of persons, for the intervals
     tiny: dict[str, object] = {}  # dotted overrides of the smallest size that shows the same
 
     @field_validator("controls")
@@ -169,6 +195,8 @@ class Scenario(Block):
         roles = [source.role for source in self.faces]
         if self.assignment == "random" and any(roles):
             raise ValueError("assignment is random: the study draws the roles, remove `role`")
+        if self.assignment == "random" and any(s.held_out_persons for s in self.faces):
+            raise ValueError("assignment is random: held_out_persons is for observed ones")
         if self.assignment == "observed" and not all(roles):
             raise ValueError("assignment is observed: every source needs a `role`")
         if self.detectors.methods and self.splits.fit == 0:
@@ -242,7 +270,7 @@ def _child(here, key: str, dotted: str):
 
 
 def _index(here: list, key: str, dotted: str) -> int:
-    if not key.isdigit() or int(key) >= len(here):
+    if not key.isdecimal() or int(key) >= len(here):
         raise ScenarioError(f"-o {dotted}: {key!r} must be a number from 0 to {len(here) - 1}")
     return int(key)
 
@@ -255,8 +283,10 @@ def load_scenario(name: str, overrides: dict[str, object] | None = None, tiny=Fa
     """
     path = scenario_path(name)
     content = read_yaml(path)
-    small = content.get("tiny") if tiny else None
-    for dotted, value in {**(small or {}), **(overrides or {})}.items():
+    small = content.get("tiny") or {}
+    if not isinstance(small, dict) or not all(isinstance(key, str) for key in small):
+        raise ScenarioError(f"{path.name}: tiny must hold dotted keys and values, got {small!r}")
+    for dotted, value in {**(small if tiny else {}), **(overrides or {})}.items():
         override(content, dotted, value)
     try:
         return Scenario.model_validate({"name": path.stem, **content})
@@ -264,10 +294,19 @@ def load_scenario(name: str, overrides: dict[str, object] | None = None, tiny=Fa
         raise ScenarioError(f"{path.name}: {_in_words(error)}") from error
 
 
+TAGS = {"synthetic", "folders", "lfw", "iresnet", "facenet"}  # pydantic's, no keys of the file
+
+
 def _in_words(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'scenario'}: "
-        f"{item['msg'].removeprefix('Value error, ')}"
-        + ("" if isinstance(item["input"], dict | list | tuple) else f" (got {item['input']!r})")
-        for item in error.errors()
-    )
+    said = {}
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"] if part not in TAGS) or "scenario"
+        what = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "union_tag_not_found":
+            what = f"needs a {item['ctx']['discriminator']}: one of {', '.join(sorted(TAGS))}"
+        if not isinstance(item["input"], dict | list | tuple):
+            what += f" (got {item['input']!r})"
+        said.setdefault(where, what)
+    # "at least 1 item" of a list all of whose items were refused explains nothing.
+    told = {k: v for k, v in said.items() if not any(o.startswith(f"{k}.") for o in said)}
+    return "; ".join(f"{where}: {what}" for where, what in told.items())

@@ -2,8 +2,8 @@
 
 Fitted on member and external images of the fit persons, less a validation part of those persons
 that decides early stopping and, later, which tap and method represent an access level. Scores are
-kept for the validation persons (split ``fit``), for calibrate and for test; never for an image
-that a detector was fitted on.
+kept for the validation persons (split ``fit``), for calibrate and for test, whatever the method;
+never for an image that a detector was fitted on.
 """
 
 from collections.abc import Mapping
@@ -132,6 +132,9 @@ def score_all(
     Returns the table with COLUMNS; ``seed`` is the detector's, ``all`` the mean over seeds.
     """
     work = [(a, trial) for a in targets.values() for trial in trials(a, scenario)]
+    for name, activations in targets.items():
+        if activations.image_ids != faces.table["image_id"].tolist():
+            raise ValueError(f"the activations of {name} are not of these faces, in this order")
     rows = np.flatnonzero(detector_samples(faces, scenario))
     table = faces.table.iloc[rows].reset_index(drop=True)
     scored = []
@@ -149,11 +152,11 @@ def score_all(
 
 def _scores_of(trial, activations, rows, table, scenario: Scenario, models: Path) -> dict:
     """Scores of all ``rows`` by seed; NaN where the image was fitted on."""
-    if trial.kind == "rival":
-        function = RIVALS[trial.method][0]
-        return {"all": function(activations)[rows].astype(float)}
     held = validation_persons(table, scenario.seed)
     fit = (table["split"] == "fit").to_numpy()
+    if trial.kind == "rival":  # chosen on the same persons as detectors, though nothing was fitted
+        score = RIVALS[trial.method][0](activations)[rows].astype(float)
+        return {"all": np.where(fit & ~held, np.nan, score)}
     # Held-out photos and set-aside externals answer questions later; nothing is fitted on them.
     usable = fit & (table["role"] != "held_out").to_numpy() & ~table["set_aside"].to_numpy()
     fitting = np.flatnonzero(usable)

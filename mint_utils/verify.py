@@ -1,4 +1,4 @@
-"""Check a report as a third party would: hashes of all files, metrics recomputed from scores."""
+"""Check a report as a third party would: hashes of all files, all figures from the scores."""
 
 import hashlib
 import json
@@ -8,6 +8,8 @@ import pandas as pd
 from pandas.testing import assert_frame_equal
 
 from mint_utils.evidence.measure import metrics_table
+from mint_utils.evidence.rungs import COLUMNS, ladder
+from mint_utils.evidence.verdict import judged, report_verdict
 
 
 def differences(report: Path) -> list[str]:
@@ -29,18 +31,39 @@ def differences(report: Path) -> list[str]:
     here = {str(f.relative_to(report)) for f in report.rglob("*") if f.is_file()}
     extra = here - set(manifest["files"]) - {"manifest.json"}
     found += [f"{name}: not in the manifest" for name in sorted(extra)]
-    return found + _metric_differences(report, manifest["scenario"])
+    return found + _recomputed_differences(report, manifest["scenario"])
 
 
-def _metric_differences(report: Path, scenario: dict) -> list[str]:
+def _recomputed_differences(report: Path, scenario: dict) -> list[str]:
     try:
         scores = pd.read_parquet(report / "tables" / "scores.parquet")
-        stated = pd.read_csv(report / "tables" / "metrics.csv", dtype={"seed": str})
+        metrics, rungs = (_stated(report / "tables" / f"{n}.csv") for n in ("metrics", "rungs"))
+        verdict = json.loads((report / "verdict.json").read_text())
     except (OSError, ValueError) as error:
         return [f"tables cannot be read: {error}"]
-    again = metrics_table(scores, scenario["name"], scenario["resamples"], scenario["seed"])
-    try:
-        assert_frame_equal(stated, again, check_dtype=False, rtol=1e-5, atol=1e-6)
-    except AssertionError as error:
-        return [f"metrics.csv is not what scores.parquet gives: {' '.join(str(error).split())}"]
-    return []
+    settings = scenario["resamples"], scenario["seed"]
+    judged_again = judged(
+        ladder(scores, tuple(scenario["rivals"]), *settings), scenario["assignment"]
+    )
+    again = report_verdict(judged_again, scenario["assignment"])
+    found = []
+    for name, stated, computed in (
+        ("metrics.csv", metrics, metrics_table(scores, scenario["name"], *settings)),
+        ("rungs.csv", rungs, judged_again[COLUMNS]),
+    ):
+        try:
+            assert_frame_equal(stated, computed, check_dtype=False, rtol=1e-5, atol=1e-6)
+        except AssertionError as error:
+            found.append(f"{name} is not what scores.parquet gives: {' '.join(str(error).split())}")
+    found += [
+        f"verdict.json: {key!r} is not what scores.parquet gives: {again[key]!r}"
+        for key in ("verdict", "reason", "sentence")
+        if verdict[key] != again[key]
+    ]
+    return found
+
+
+def _stated(file: Path) -> pd.DataFrame:
+    """A table as text says it: a scenario called "2024" or "NA" keeps its name."""
+    kinds = {"seed": str, "scenario": str}
+    return pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=[""])

@@ -16,6 +16,7 @@ from mint_utils.activations.store import Activations, Store
 from mint_utils.audited.model import AuditedModel, head_summary
 from mint_utils.device import best_device
 from mint_utils.faces import FaceSet
+from mint_utils.provenance import code_digest
 from mint_utils.scenario import fingerprint
 
 VIEWS = {"plain": lambda x: x, "flip": lambda x: x.flip(3)}  # on (B, 3, H, W)
@@ -51,20 +52,24 @@ def extract(
         or not store.holds("maps", number, _mapped_ids(shard, mapped, number * shard_size))
     ]
     if missing:
+        model.module.to(best_device(), memory_format=torch.channels_last)
         images = sum(len(shards[number]) for number in missing)
         _refuse_what_cannot_fit(model, faces, store, images, mapped.mean(), views)
         with tqdm(total=images, desc=f"recording {target}", unit="image") as bar:
             for number in missing:
                 _extract_shard(model, faces, store, number, shards, mapped, views, batch_size, bar)
+        model.module.cpu()
     return Activations(store.folder)
 
 
 def embeddings(model: AuditedModel, faces: FaceSet, batch_size: int = 64) -> np.ndarray:
     """float32 (n, d): the outcome alone, in memory; for a few thousand images at most."""
+    model.module.to(best_device(), memory_format=torch.channels_last)
     parts = [
         _forward(model, faces.pixels(model.preprocess.size, rows), ("plain",), False)[0]
         for rows in tqdm(_batches(0, len(faces), batch_size), desc="embedding", unit="batch")
     ]
+    model.module.cpu()
     return np.concatenate([part["plain/outcome"].numpy() for part in parts])
 
 
@@ -72,6 +77,8 @@ def _key(model, faces: FaceSet, target, views, mapped, shard_size) -> dict:
     images = faces.table[["image_id", "digest"]].to_numpy().tolist()
     return {
         "format": FORMAT,
+        "code": code_digest("audited", "activations"),
+        "count": len(faces),
         "target": target,
         "model": model.digest(),
         "taps": list(model.taps),
@@ -103,7 +110,9 @@ def _extract_shard(model, faces, store, number, shards, mapped, views, batch_siz
         _refuse_nan(batch, faces.table["image_id"].iloc[rows.start : rows.stop])
         vectors.append(batch)
         if kept.any():
-            maps.append({tap: value[torch.from_numpy(kept)].half() for tap, value in seen.items()})
+            chosen = torch.from_numpy(kept)
+            maps.append({tap: value[chosen].half() for tap, value in seen.items()})
+            _refuse_nan(maps[-1], faces.table["image_id"].iloc[rows.start : rows.stop][kept])
         bar.update(len(rows))
     # Maps first: a shard counts as done when both files are there.
     mapped_ids = _mapped_ids(shards[number], mapped, start)
@@ -119,8 +128,7 @@ def _joined(batches: list[dict]) -> dict:
 @torch.inference_mode()
 def _forward(model: AuditedModel, pixels: np.ndarray, views, with_maps: bool) -> tuple[dict, dict]:
     """Vectors of all views by ``view/name`` and, if asked, the plain view's maps by tap."""
-    device = best_device()
-    module = model.module.to(device, memory_format=torch.channels_last)
+    device, module = best_device(), model.module
     x = model.preprocess(pixels).to(device)
     vectors: dict[str, torch.Tensor] = {}
     maps: dict[str, torch.Tensor] = {}
@@ -147,10 +155,10 @@ def _forward(model: AuditedModel, pixels: np.ndarray, views, with_maps: bool) ->
 
 def _refuse_nan(batch: dict[str, torch.Tensor], image_ids) -> None:
     for name, values in batch.items():
-        bad = ~torch.isfinite(values).all(dim=1)
+        bad = ~torch.isfinite(values).flatten(1).all(dim=1)
         if bad.any():
             raise FloatingPointError(
-                f"{name} is not a finite number for {int(bad.sum())} images of this batch, the "
+                f"{name} is not finite for {int(bad.sum())} images of this batch, the "
                 f"first is {image_ids.iloc[int(bad.nonzero()[0])]}: the model or its "
                 "preprocessing is broken for it (weights, normalisation, half precision?)"
             )

@@ -18,15 +18,15 @@ from mint_utils.choices import not_a_choice
 
 
 def whole(output: torch.Tensor) -> torch.Tensor:
-    """Keep a tap's output as it is."""
-    return output
+    """Keep a tap's output as it is; a copy, as a later layer may work in place."""
+    return output.clone()
 
 
 def pooled(output: torch.Tensor) -> torch.Tensor:
     """One number a channel, the mean over places: (B, C, H, W) or (B, T, C) or (B, C) -> (B, C)."""
     if output.ndim == 4:
         return output.mean(dim=(2, 3))
-    return output.mean(dim=1) if output.ndim == 3 else output
+    return output.mean(dim=1) if output.ndim == 3 else output.clone()
 
 
 def shrunk(output: torch.Tensor, most: int = 8) -> torch.Tensor:
@@ -34,7 +34,7 @@ def shrunk(output: torch.Tensor, most: int = 8) -> torch.Tensor:
     if output.ndim != 4:
         return pooled(output)[:, :, None, None]
     size = (min(output.shape[2], most), min(output.shape[3], most))
-    return F.adaptive_avg_pool2d(output, size) if size != output.shape[2:] else output
+    return F.adaptive_avg_pool2d(output, size) if size != output.shape[2:] else output.clone()
 
 
 @contextmanager
@@ -56,6 +56,8 @@ def record(
                     f"tap {tap!r} puts out a {type(output).__name__}: tap a layer inside it "
                     "that puts out a tensor"
                 )
+            if output.ndim < 2:
+                raise TypeError(f"tap {tap!r} puts out shape {tuple(output.shape)}: no channels")
             seen[tap] = keep(output)
 
         return hook

@@ -52,13 +52,14 @@ class Store:
             save_file(tensors, unfinished, {"ids": json.dumps(ids)})
             os.replace(unfinished, path)
         except (OSError, SafetensorError) as error:
-            unfinished.unlink(missing_ok=True)
             free = shutil.disk_usage(self.folder).free / 1e9
             raise OSError(
                 f"could not write {path} ({error}); {free:.2f} GB are free. The {shard} shards "
                 "before it are kept: free some space, or set MINT_CACHE to a larger disk, and "
                 "run the same command again."
             ) from error
+        finally:
+            unfinished.unlink(missing_ok=True)  # there only if it did not become the shard
 
     def read(self, kind: str, shard: int, name: str) -> torch.Tensor:
         with safe_open(self.path(kind, shard), "pt") as stored:
@@ -89,6 +90,11 @@ class Activations:
         self._maps = [self._store.ids("maps", number) for number in range(count)]
         self.image_ids = [image_id for shard in self._vectors for image_id in shard]
         mapped = {image_id for shard in self._maps for image_id in shard}
+        if len(self.image_ids) != self.key["count"]:
+            raise FileNotFoundError(
+                f"the store in {folder} holds {len(self.image_ids)} of {self.key['count']} images: "
+                "run notebook 03 again, it goes on from the last whole shard"
+            )
         self.mapped = np.array([image_id in mapped for image_id in self.image_ids])
 
     def __len__(self) -> int:
@@ -113,6 +119,8 @@ class Activations:
             raise ValueError("maps are kept for detector samples only: raise detectors.samples")
         place = np.cumsum(self.mapped) - 1  # row -> position among the mapped rows
         wanted = place[rows]
+        if not len(rows):
+            raise ValueError("no rows asked for")
         parts, start, found = [], 0, []
         for number, ids in enumerate(self._maps):
             inside = (wanted >= start) & (wanted < start + len(ids))

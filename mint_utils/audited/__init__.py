@@ -14,7 +14,7 @@ FAMILIES = {"iresnet": open_iresnet, "facenet": open_facenet}
 def open_model(scenario: Scenario, faces: FaceSet) -> AuditedModel:
     """The scenario's audited model, ready to be audited: loaded, or trained on the members.
 
-    ``fresh`` ignores a cached training. A family's opener takes (spec, faces, seed).
+    A family's opener takes (spec, faces, seed).
     """
     family = FAMILIES[scenario.audited_model.family]
     return family(scenario.audited_model, faces, scenario.seed)

@@ -1,6 +1,7 @@
 """facenet-pytorch's InceptionResnetV1 with its published weights (arXiv 1503.03832, 1602.07261)."""
 
 from facenet_pytorch import InceptionResnetV1
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from mint_utils import locations
@@ -39,8 +40,13 @@ def open_facenet(spec: Facenet, faces: FaceSet, seed: int) -> AuditedModel:
 
 def _from_file(weights: str) -> InceptionResnetV1:
     file = locations.find(weights, f"weights {weights!r}")
-    state = {key: value.float() for key, value in load_file(file).items()}
-    module = InceptionResnetV1(pretrained=None)
+    try:
+        state = {key: value.float() for key, value in load_file(file).items()}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{file} is not a .safetensors file that can be read: {error}") from error
+    classes = len(state["logits.weight"]) if "logits.weight" in state else None
+    module = InceptionResnetV1(pretrained=None, classify=classes is not None, num_classes=classes)
+    module.classify = False  # the classifier is kept as the head, the outcome is the embedding
     for key, tensor in module.state_dict().items():
         if key.endswith("num_batches_tracked"):
             continue

@@ -66,5 +66,6 @@ def open_iresnet(spec: TrainedIResNet, faces: FaceSet, seed: int) -> AuditedMode
     torch.manual_seed(seed)
     module = IResNet(spec.widths, spec.blocks, spec.embedding, spec.input_size)
     preprocess = Preprocess(size=spec.input_size)
+    AuditedModel("iresnet", module, preprocess, spec.taps)  # refuses a wrong tap before training
     head, notes = trained(module, preprocess, faces, spec, seed)
     return AuditedModel("iresnet", module, preprocess, spec.taps, head=head, notes=notes)

@@ -33,6 +33,8 @@ class Preprocess:
 
     def __call__(self, pixels: np.ndarray) -> torch.Tensor:
         """uint8 (n, size, size, 3) RGB -> float32 (n, 3, size, size), channels last in memory."""
+        if pixels.dtype != np.uint8:
+            raise TypeError(f"expected pixels of type uint8 (0 to 255), got {pixels.dtype}")
         if pixels.ndim != 4 or pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"expected (n, {self.size}, {self.size}, 3), got {pixels.shape}")
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
@@ -66,6 +68,8 @@ class AuditedModel:
 
     def __post_init__(self):
         known = dict(self.module.named_modules())
+        for reserved in {"outcome", "head"} & set(self.taps):
+            raise ValueError(f"a tap cannot be called {reserved!r}: the store uses that name")
         for tap in (*self.taps, self.outcome):
             if tap not in known:
                 named = [name for name in known if name and name.count(".") < 2]
@@ -74,13 +78,19 @@ class AuditedModel:
 
     def digest(self) -> str:
         """SHA-256 (hex) of weights, head, preprocessing and structure: what decides its output."""
-        sha = hashlib.sha256(repr((self.preprocess, self.outcome, self.map_size)).encode())
+        settings = (self.preprocess, self.outcome, self.map_size, self.head_scale)
+        sha = hashlib.sha256(repr(settings).encode())
         sha.update(repr(self.module).encode())
         for name, tensor in sorted(self.module.state_dict().items()):
-            sha.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+            sha.update(name.encode() + _bytes(tensor))
         if self.head is not None:
-            sha.update(self.head.detach().cpu().contiguous().numpy().tobytes())
+            sha.update(_bytes(self.head))
         return sha.hexdigest()
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    """The tensor's memory, whatever its type (NumPy knows no bfloat16)."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def head_summary(embedding: torch.Tensor, head: torch.Tensor, scale: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ SIZE = 64  # pixels at which every image is looked at, whatever the audited mode
 
 
 class ImageStatistics(nn.Module):
-    """(B, 3, H, W) in [-1, 1] -> (B, 26): colour, brightness, contrast, sharpness, blockiness."""
+    """(B, 3, H, W) in [-1, 1] -> (B, 25): colour, brightness, contrast, sharpness, blockiness."""
 
     def __init__(self):
         super().__init__()

@@ -4,10 +4,8 @@ The losses are pytorch-metric-learning's CosFace (arXiv 1801.09414) and ArcFace
 (arXiv 1801.07698); their weight vectors are the class centres, the head.
 """
 
-import inspect as source_code
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from mint_utils import locations
 from mint_utils.audited.model import Preprocess
 from mint_utils.device import best_device, training_dtype
 from mint_utils.faces import FaceSet
+from mint_utils.provenance import code_digest
 from mint_utils.scenario import TrainedIResNet, fingerprint
 
 LOSSES = {
@@ -61,7 +60,7 @@ def _training_key(members: FaceSet, module: nn.Module, spec: TrainedIResNet, see
             "seed": seed,
             "architecture": repr(module),
             "precision": str(training_dtype()),
-            "code": source_code.getsource(sys.modules[__name__]),
+            "code": code_digest("audited"),
         }
     )
 
@@ -82,7 +81,7 @@ def _train(module, preprocess, members: FaceSet, spec: TrainedIResNet, seed: int
     batch = min(spec.batch_size, len(images))
     steps = len(images) // batch  # a last, smaller batch would unsettle batch norm
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, spec.learning_rate, total_steps=steps * spec.epochs, pct_start=0.2
+        optimiser, spec.learning_rate, total_steps=max(10, steps * spec.epochs), pct_start=0.2
     )
     losses = []
     progress = tqdm(range(spec.epochs), desc="training the audited model", unit="epoch")

@@ -5,6 +5,7 @@ and a person with images on both sides moves whole.
 """
 
 import numpy as np
+from scipy.stats import beta
 
 
 def person_weights(
@@ -40,15 +41,22 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
 def auc_interval(
     point: float, resampled: np.ndarray, positive_persons: int, negative_persons: int
 ) -> tuple[float, float]:
-    """95 % interval of an AUC; at exactly 0 or 1 an exact bound over persons instead of [1, 1].
+    """95 % interval of an AUC over m and n persons, from its resamples.
 
-    An AUC of 1 is min(m, n) disjoint pairs of persons, all in the right order: the
-    Clopper-Pearson bound of that many successes out of as many trials.
+    Resamples of few persons vary too little by a factor of sqrt((p - 1) / p), p = min(m, n),
+    which is made good. Near 0 or 1, where less than one person is in the wrong order, resamples
+    hardly vary at all: there the interval is at least that of Clopper and Pearson for p disjoint
+    pairs of persons, of which a part ``point`` is in the right order ([0.025^(1/p), 1] at 1).
     """
-    bound = 0.025 ** (1 / max(1, min(positive_persons, negative_persons)))
-    if point == 1:
-        return bound, 1.0
-    return (0.0, 1 - bound) if point == 0 else interval(resampled)
+    pairs = max(1, min(positive_persons, negative_persons))
+    low, high = interval(resampled)
+    widened = np.sqrt(pairs / (pairs - 1)) if pairs > 1 else 1.0
+    low, high = point - (point - low) * widened, point + (high - point) * widened
+    if pairs * min(point, 1 - point) < 1:
+        right = pairs * point
+        low = min(low, beta.ppf(0.025, right, pairs - right + 1) if right > 0 else 0.0)
+        high = max(high, beta.ppf(0.975, right + 1, pairs - right) if right < pairs else 1.0)
+    return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
 
 def one_sided_p(resampled: np.ndarray, null: float) -> float:

@@ -36,14 +36,18 @@ def metrics_table(scores: pd.DataFrame, scenario: str, resamples: int, seed: int
     image a member if its p-value is at most NOMINAL_FPR. What cannot be measured is left out.
     """
     rows = []
+    externals = scores.loc[
+        (scores["split"] == "calibrate") & (scores["role"] == "external"), "identity"
+    ].nunique()  # whom p-values rank among, whatever the contrast
     for contrast in contrasts_of(scores):
-        weights = None
+        weights, drawn_for = None, None
         for keys, some in in_contrast(scores, contrast).groupby(METHOD_KEYS, sort=False):
             test = some[some["split"] == "test"].sort_values("unit")
             identity, positive = test["identity"].to_numpy(), test["positive"].to_numpy()
-            if weights is None or weights.shape[1] != len(test):
+            if drawn_for is None or not np.array_equal(drawn_for, test["unit"]):
                 weights = person_weights(identity, positive, resamples, seed)
-            measured = _metrics(some[some["split"] == "calibrate"], test, weights)
+                drawn_for = test["unit"].to_numpy()
+            measured = _metrics(some[some["split"] == "calibrate"], test, weights, externals)
             rows += [
                 {"scenario": scenario, "unit_kind": "image", "k": 1, "contrast": contrast}
                 | dict(zip(METHOD_KEYS, keys, strict=True))
@@ -53,7 +57,7 @@ def metrics_table(scores: pd.DataFrame, scenario: str, resamples: int, seed: int
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _metrics(calibrate: pd.DataFrame, test: pd.DataFrame, weights: np.ndarray) -> list[dict]:
+def _metrics(calibrate: pd.DataFrame, test: pd.DataFrame, weights, externals: int) -> list[dict]:
     score, positive = test["score"].to_numpy(), test["positive"].to_numpy()
     m = test.loc[positive, "identity"].nunique()
     n = test.loc[~positive, "identity"].nunique()
@@ -67,7 +71,7 @@ def _metrics(calibrate: pd.DataFrame, test: pd.DataFrame, weights: np.ndarray) -
         threshold = best_threshold(calibrate["score"].to_numpy(), calibrate["positive"].to_numpy())
         flags["accuracy"] = score >= threshold
     p_value = test["p_value"].to_numpy()
-    if calibrate.loc[~calibrate["positive"], "identity"].nunique() >= 1 / NOMINAL_FPR - 1:
+    if externals >= 1 / NOMINAL_FPR - 1:
         flags["tpr_at_threshold"] = flags["fpr_at_threshold"] = p_value <= NOMINAL_FPR
     for name, flag in flags.items():
         for values, some in ((point, None), (resampled, weights)):

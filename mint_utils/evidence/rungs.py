@@ -87,7 +87,8 @@ def _candidates(some: pd.DataFrame, rivals: tuple) -> list[dict]:
         target, access, kind, method, aad = keys
         fit = rows[rows["split"] == "fit"]
         chosen_by, sign = np.nan, 1
-        if fit["positive"].nunique() == 2:
+        fitted = fit["positive"].nunique() == 2  # fit can choose for this contrast
+        if fitted:
             chosen_by = auc(fit["score"].to_numpy(), fit["positive"].to_numpy())
             if kind == "rival" and chosen_by < 0.5:  # orientation is chosen inside fit as well
                 chosen_by, sign = 1 - chosen_by, -1
@@ -96,7 +97,7 @@ def _candidates(some: pd.DataFrame, rivals: tuple) -> list[dict]:
         test = rows[rows["split"] == "test"].sort_values("unit")
         found.append(
             {"target": target, "access": access, "method": method, "aad": aad, "sign": sign,
-             "chosen_by": chosen_by, "fitted": bool(len(fit)), "test": test}
+             "chosen_by": chosen_by, "fitted": fitted, "test": test}
         )  # fmt: skip
     return found
 
@@ -108,9 +109,10 @@ def _best(candidates: list[dict], target: str, access: str | None = None, like=N
         for c in candidates
         if c["target"] == target
         and (access is None or c["access"] == access)
-        and (like is None or like["fitted"] or c["method"] == like["method"])
         and np.isfinite(c["chosen_by"])
     ]
+    if like is not None and not like["fitted"]:  # the same method, where the control has it
+        some = [c for c in some if c["method"] == like["method"]] or some
     return max(some, key=lambda c: c["chosen_by"], default=None)
 
 
@@ -134,11 +136,14 @@ def _measured(chosen: dict, controls: list[dict], resamples: int, seed: int) -> 
         _beside(control, score, resampled, point, identity, positive, weights, few)
         for control in controls
     ]
+    if not beside:
+        raise ValueError(f"no control can stand beside {_named(chosen)}")
     strongest = max(beside, key=lambda control: control["control_auc"])
     out |= {key: strongest[key] for key in
             ("best_control", "control_auc", "gain", "gain_low", "gain_high")}  # fmt: skip
     out["p"] = max(p_chance, *(control["gain_p"] for control in beside))
     out["control_p"] = float(holm(np.array([c["chance_p"] for c in beside])).min())
+    out["control_upper"] = max(control["upper"] for control in beside)
     return out
 
 
@@ -159,7 +164,8 @@ def _beside(control, score, resampled, point, identity, positive, weights, few) 
     return {
         "best_control": f"{control['target']}: {_named(control, reversed_too)}",
         "control_auc": value, "gain": point - value, "gain_low": gain_low, "gain_high": gain_high,
-        "gain_p": gain, "chance_p": chance_p if control["fitted"] else min(1.0, 2 * chance_p),
+        "upper": float(np.nanquantile(again, 0.95)), "gain_p": gain,
+        "chance_p": chance_p if control["fitted"] else min(1.0, 2 * chance_p),
     }  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """The verdict: which of four sentences the evidence supports, at each rung and for the report.
 
 1. membership shown: the gain over every control is significant (Holm over rungs) and either the
-   assignment was random or no control is above chance.
+   assignment was random, or no control is above chance *and* none could be above 0.60 (one-sided
+   95 % bound). Without the bound a control that merely lacked the persons to be significant let
+   a quarter of simulated audits without any membership through.
 2. explained by the dataset: not 1, and both the rung and some control are above chance.
 3. no evidence: neither, and the study had the power to see an AUC of 0.60.
 4. cannot tell: otherwise, with the reason.
@@ -50,10 +52,19 @@ def judge(rung: pd.Series, assignment: str) -> tuple[str, str]:
     control_above = rung["control_p"] <= LEVEL
     if rung["constant"]:
         return CANNOT, "the method gives every image the same score"
-    if rung["p_holm"] <= LEVEL and (assignment == "random" or not control_above):
+    beats = rung["p_holm"] <= LEVEL
+    control_at_chance = not control_above and rung["control_upper"] <= NOTHING_TO_SEE
+    if beats and (assignment == "random" or control_at_chance):
         return SHOWN, "the score beats every control beyond what chance among persons explains"
     if rung["p_chance_holm"] <= LEVEL and control_above:
         return EXPLAINED, f"so can {_control(rung)}, which cannot know of the training"
+    if beats:  # sets as they came, and a control that may or may not see their difference
+        return CANNOT, (
+            "too few persons to exclude that the sets differ: a control's AUC may be up to "
+            f"{rung['control_upper']:.2f}"
+        )
+    if rung["high"] < 0.5:
+        return CANNOT, "the score is below chance: what it was chosen for in fit is not so on test"
     if powered(rung["m"], rung["n"]):
         if rung["upper"] <= NOTHING_TO_SEE:
             return NONE, f"an AUC above {NOTHING_TO_SEE:.2f} is excluded"
@@ -61,7 +72,10 @@ def judge(rung: pd.Series, assignment: str) -> tuple[str, str]:
             f"the score does not beat every control (p = {rung['p_holm']:.2g}), yet an AUC up to "
             f"{rung['upper']:.2f} is not excluded"
         )
-    return CANNOT, f"too few persons ({rung['m']} on one side, {rung['n']} on the other)"
+    why = f"too few persons ({rung['m']} on one side, {rung['n']} on the other)"
+    if rung["p_chance_holm"] <= LEVEL:
+        return CANNOT, f"{why} to tell its score from that of {_control(rung)}"
+    return CANNOT, why
 
 
 def judged(ladder: pd.DataFrame, assignment: str) -> pd.DataFrame:
@@ -81,7 +95,10 @@ def report_verdict(rungs: pd.DataFrame, assignment: str) -> dict:
     """
     if rungs.empty:
         why = "no two roles are both present on the test split"
-        return {"verdict": CANNOT, "reason": why, "sentence": _sentence(CANNOT, None), "rung": None}
+        return {
+            "verdict": CANNOT, "reason": why, "sentence": _sentence(CANNOT, None), "rung": None,
+            "proves": [], "does_not_prove": does_not_prove(CANNOT, assignment),
+        }  # fmt: skip
     reached = set(rungs["verdict"])
     strong = rungs[[powered(m, n) for m, n in zip(rungs["m"], rungs["n"], strict=True)]]
     if NONE in reached and not (strong["verdict"] == NONE).all():
@@ -96,10 +113,16 @@ def report_verdict(rungs: pd.DataFrame, assignment: str) -> dict:
         "reason": rung["reason"],
         "sentence": _sentence(verdict, rung),
         "rung": {key: _plain(rung[key]) for key in COLUMNS},
-        "proves": [_sentence(v, rungs[rungs["verdict"] == v].iloc[0]) for v in ORDER if v in reached
-                   and v in (SHOWN, EXPLAINED)],
+        "proves": _proven(rungs),
         "does_not_prove": does_not_prove(verdict, assignment),
-    }  # fmt: skip
+    }
+
+
+def _proven(rungs: pd.DataFrame) -> list[str]:
+    """A sentence for each contrast in which something is shown or explained: its clearest rung."""
+    told = rungs[rungs["verdict"].isin([SHOWN, EXPLAINED])]
+    clearest = told.groupby(["contrast", "verdict"], sort=False)["gain"].idxmax()
+    return [_sentence(told.loc[row, "verdict"], told.loc[row]) for row in clearest]
 
 
 def _plain(value):
@@ -114,20 +137,23 @@ def _control(rung: pd.Series) -> str:
 def _sentence(verdict: str, rung: pd.Series | None) -> str:
     if rung is None:
         return "This audit cannot tell whether the model was trained on these faces."
-    who = f"{WITH_ACCESS[rung['access']]} one can"
+    who = f"{WITH_ACCESS[rung['access']]} one"
     what = TOLD[rung["contrast"]]
     figures = f"AUC {rung['auc']:.2f}, 95 % interval {rung['low']:.2f} to {rung['high']:.2f}"
     control = f"the best control, {_control(rung)}, reaches {rung['control_auc']:.2f}"
     if verdict == SHOWN:
-        return f"Membership is shown. {who} tell {what} ({figures}); {control}."
+        return f"Membership is shown. {who} can tell {what} ({figures}); {control}."
     if verdict == EXPLAINED:
         return (
-            f"{who} tell the two sets of images apart ({figures}), but {control}: the result "
+            f"{who} can tell the two sets of images apart ({figures}), but {control}: the result "
             "cannot be told from the difference between the datasets."
         )
     if verdict == NONE:
-        return f"No evidence of membership. {who} not tell {what} ({figures}); {control}."
-    return f"This audit cannot tell. {who} try to tell {what} ({figures}); {control}."
+        return (
+            f"No evidence of membership. {who} cannot tell {what} ({figures}; an AUC above "
+            f"{NOTHING_TO_SEE:.2f} is excluded); {control}."
+        )
+    return f"This audit cannot tell. {who} can try to tell {what} ({figures}); {control}."
 
 
 def does_not_prove(verdict: str, assignment: str) -> list[str]:

@@ -13,6 +13,8 @@ from mint_utils.sources.source import UnreadableImage
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
+HIDDEN = (".", "__MACOSX")  # left by notebooks, archives and file managers
+
 
 class FolderSource:
     """Images of ``root/PERSON/FILE``; the folder's name is the identity."""
@@ -40,6 +42,8 @@ class FolderSource:
             for person in sorted(path for path in root.iterdir() if path.is_dir())
             for file in sorted(person.iterdir())
             if file.suffix.lower() in IMAGE_ENDINGS
+            and not person.name.startswith(HIDDEN)
+            and not file.name.startswith(HIDDEN)
         ]
         if not rows:
             raise ValueError(

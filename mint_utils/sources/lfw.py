@@ -1,5 +1,6 @@
 """Labeled Faces in the Wild (Huang et al. 2007), from disk or downloaded by scikit-learn."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ class LfwSource(FolderSource):
             # we read, its array of grey crops is not used.
             fetch_lfw_people(data_home=DOWNLOAD, funneled=True, min_faces_per_person=500)
         except Exception as error:  # any network failure ends in the same advice
+            shutil.rmtree(DOWNLOAD, ignore_errors=True)  # half a download must not pass for LFW
             raise FileNotFoundError(HOW_TO_GET_IT.format(reason=error)) from error
         return DOWNLOADED
 

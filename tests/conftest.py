@@ -1,0 +1,67 @@
+"""What several test files share: a private cache, real faces where there are, a small study."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from mint_utils import locations
+from mint_utils.audited import AuditedModel, open_model
+from mint_utils.faces import FaceSet, assemble
+from mint_utils.hygiene import inspect
+from mint_utils.scenario import Scenario, load_scenario
+from mint_utils.sources import open_sources
+
+# One thread each, here and in notebooks that a test starts: on tensors this small, threads that
+# share busy cores wait for one another and take several times as long.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SMALL = {  # 24 persons with 6 pictures each: everything the study does, in a second or two
+    "faces.0.persons": 24,
+    "faces.0.images": 6,
+    "faces.0.size": 32,
+    "audited_model.input_size": 32,
+    "audited_model.widths": [4, 8, 8, 16],
+    "audited_model.epochs": 2,
+    "detectors.epochs": 5,
+    "detectors.seeds": 1,
+}
+
+
+@pytest.fixture
+def isolated(monkeypatch, tmp_path) -> Path:
+    """Caches and reports of this test alone; gives the folder that holds them."""
+    monkeypatch.setenv("MINT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MINT_REPORTS", str(tmp_path / "reports"))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of photographs: ``data/raw`` or one that MINT_DATA names."""
+    for folder in locations.data_folders():
+        if (folder / "lfw").is_dir() and (folder / "glint_celebs").is_dir():
+            return folder
+    pytest.skip("no photographs here: set MINT_DATA to a folder with lfw/ and glint_celebs/")
+
+
+@pytest.fixture(scope="session")
+def small_scenario() -> Scenario:
+    """Scenario ``synthetic`` at the smallest size at which every part of the study runs."""
+    return load_scenario("synthetic", SMALL)
+
+
+@pytest.fixture(scope="session")
+def small_faces(small_scenario) -> FaceSet:
+    """The inspected faces of ``small_scenario``."""
+    return inspect(assemble(open_sources(small_scenario), small_scenario)).faces
+
+
+@pytest.fixture(scope="session")
+def small_model(small_scenario, small_faces, tmp_path_factory) -> AuditedModel:
+    """The audited model of ``small_scenario``, trained once for all tests. Not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINT_CACHE", str(tmp_path_factory.mktemp("small_model")))
+        return open_model(small_scenario, small_faces)

@@ -1,0 +1,228 @@
+"""Scenario files: what comes with the study loads, and whatever is mistyped is named."""
+
+import pytest
+import yaml
+
+from mint_utils import locations
+from mint_utils.scenario import ScenarioError, load_scenario, scenario_names
+
+
+def written(tmp_path, **changes) -> str:
+    """The path of a copy of scenario ``synthetic`` with some top-level keys changed."""
+    content = yaml.safe_load((locations.SCENARIOS / "synthetic.yml").read_text())
+    file = tmp_path / "mine.yml"
+    file.write_text(yaml.safe_dump(content | changes))
+    return str(file)
+
+
+def refused(overrides: dict, name: str = "synthetic") -> str:
+    """The words with which a scenario with these overrides is refused."""
+    with pytest.raises(ScenarioError) as error:
+        load_scenario(name, overrides)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("tiny", [False, True])
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_scenario_that_comes_with_the_study_loads(name, tiny):
+    scenario = load_scenario(name, tiny=tiny)
+    assert scenario.name == name
+    assert scenario.question.endswith("?")
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_scenario_files_are_short_and_tiny_changes_something(name):
+    lines = (locations.SCENARIOS / f"{name}.yml").read_text().splitlines()
+    assert len(lines) <= 30
+    assert load_scenario(name, tiny=True).fingerprint != load_scenario(name).fingerprint
+
+
+def test_unknown_scenario_names_the_nearest_and_all_others():
+    with pytest.raises(ScenarioError, match="did you mean 'synthetic'") as error:
+        load_scenario("syntetic")
+    assert all(name in str(error.value) for name in scenario_names())
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("sead", "seed"),
+        ("faces.0.person", "persons"),
+        ("audited_model.epoch", "epochs"),
+        ("detectors.seed", "seeds"),
+        ("roles.member_person", "member_persons"),
+        ("splits.tests", "test"),
+    ],
+)
+def test_unknown_key_names_the_nearest(key, nearest):
+    words = refused({key: 1})
+    assert f"did you mean {nearest!r}" in words
+    assert key.split(".")[-1] in words
+
+
+def test_unknown_key_in_a_file_is_as_bad_as_one_on_the_command_line(tmp_path):
+    with pytest.raises(ScenarioError, match="mine.yml.*'rival'.*did you mean 'rivals'"):
+        load_scenario(written(tmp_path, rival=[]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "choices"),
+    [
+        ("rivals", ["head_maxx"], ["head_max", "flip_consistency"]),
+        ("controls", ["pixel"], ["pixels", "untrained_twin"]),
+        ("detectors.methods", ["mlp"], ["vanilla", "cnn"]),
+        ("audited_model.family", "resnet", ["iresnet", "facenet"]),
+        ("audited_model.loss", "softmax", ["cosface", "arcface"]),
+        ("faces.0.kind", "folder", ["folders", "lfw", "synthetic"]),
+        ("faces.0.look", "beach", ["studio", "street"]),
+        ("assignment", "guessed", ["random", "observed"]),
+    ],
+)
+def test_unknown_value_names_key_value_and_choices(key, value, choices):
+    words = refused({key: value})
+    assert key.split(".")[0] in words
+    assert (value[0] if isinstance(value, list) else value) in words
+    assert all(choice in words for choice in choices)
+
+
+def test_wrong_type_and_range_name_the_key_and_what_was_given():
+    assert "persons" in refused({"faces.0.persons": "many"})
+    assert "'many'" in refused({"faces.0.persons": "many"})
+    assert "roles.member_persons" in refused({"roles.member_persons": 1.0})
+    assert "got 0" in refused({"detectors.seeds": 0})
+
+
+def test_dotted_overrides_reach_blocks_and_lists():
+    scenario = load_scenario(
+        "synthetic", {"faces.0.persons": 30, "splits.fit": 0.5, "splits.test": 0.3, "seed": 7}
+    )
+    assert scenario.faces[0].persons == 30
+    assert scenario.splits.fit == 0.5
+    assert scenario.seed == 7
+    assert load_scenario("synthetic", {"audited_model.taps.1": "bn"}).audited_model.taps[1] == "bn"
+
+
+def test_override_makes_a_block_that_the_file_leaves_out(tmp_path):
+    content = yaml.safe_load((locations.SCENARIOS / "synthetic.yml").read_text())
+    del content["roles"]
+    file = tmp_path / "mine.yml"
+    file.write_text(yaml.safe_dump(content))
+    assert load_scenario(str(file), {"roles.max_images": 3}).roles.max_images == 3
+
+
+def test_overrides_come_after_tiny():
+    assert load_scenario("synthetic", {"faces.0.persons": 50}, tiny=True).faces[0].persons == 50
+
+
+@pytest.mark.parametrize("key", ["faces.1.persons", "faces.-1.persons", "faces.first.persons"])
+def test_bad_list_index_says_which_numbers_are_possible(key):
+    assert f"-o {key}" in refused({key: 3})
+    assert "a number from 0 to 0" in refused({key: 3})
+
+
+@pytest.mark.parametrize("key", ["seed.x", "seed.x.y", "faces.0.persons.much"])
+def test_override_into_a_scalar_is_refused(key):
+    assert f"-o {key}" in refused({key: 1})
+
+
+@pytest.mark.parametrize("text", ["faces: [", "a: b: c", "\tseed: 1"])
+def test_invalid_yaml_names_the_file(tmp_path, text):
+    file = tmp_path / "broken.yml"
+    file.write_text(text)
+    with pytest.raises(ScenarioError, match="broken.yml is not valid YAML"):
+        load_scenario(str(file))
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n- 2", "just words"])
+def test_yaml_that_is_no_mapping_is_refused(tmp_path, text):
+    file = tmp_path / "odd.yml"
+    file.write_text(text)
+    with pytest.raises(ScenarioError, match="must hold keys and values"):
+        load_scenario(str(file))
+
+
+def test_path_to_a_file_is_as_good_as_a_name(tmp_path):
+    scenario = load_scenario(written(tmp_path))
+    assert scenario.name == "mine"
+    assert scenario.fingerprint == load_scenario("synthetic").fingerprint
+    with pytest.raises(ScenarioError, match="no scenario file at .*nowhere.yml"):
+        load_scenario(str(tmp_path / "nowhere.yml"))
+
+
+def test_splits_must_be_whole():
+    assert "must be 1" in refused({"splits.fit": 0.5})
+
+
+def test_roles_are_drawn_or_observed_but_not_both():
+    assert "remove `role`" in refused({"faces.0.role": "member"})
+    assert "every source needs a `role`" in refused({"assignment": "observed"})
+
+
+def test_detectors_need_persons_to_fit_on():
+    nothing_fitted = {"splits.fit": 0, "splits.calibrate": 0, "splits.test": 1}
+    assert "splits.fit is 0" in refused(nothing_fitted)
+    scenario = load_scenario("synthetic", nothing_fitted | {"detectors.methods": []})
+    assert scenario.rivals
+    assert "nothing to score" in refused({"detectors.methods": [], "rivals": []})
+
+
+def test_an_audit_without_controls_is_refused():
+    assert "controls" in refused({"controls": []})
+
+
+def test_fingerprint_is_of_what_can_change_a_result(tmp_path):
+    before = load_scenario("synthetic").fingerprint
+    renamed = load_scenario(written(tmp_path, question="Another question?", tiny={}))
+    assert renamed.name == "mine"
+    assert renamed.fingerprint == before
+    assert len(before) == 64
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", 1),
+        ("faces.0.persons", 241),
+        ("faces.0.look", "street"),
+        ("faces.0.group", "drawn"),
+        ("roles.exclude", ["synthetic_00001"]),
+        ("audited_model.loss", "arcface"),
+        ("audited_model.taps", ["stage4", "stage3", "stage2", "stage1"]),
+        ("detectors.samples", 99),
+        ("rivals", ["embedding_norm"]),
+        ("controls", ["pixels"]),
+        ("resamples", 999),
+        ("attested_by", "a notary"),
+    ],
+)
+def test_fingerprint_changes_with_every_other_key(key, value):
+    changed = load_scenario("synthetic", {key: value})
+    assert changed.fingerprint != load_scenario("synthetic").fingerprint
+
+
+def test_fingerprint_does_not_depend_on_the_order_of_keys(tmp_path):
+    content = yaml.safe_load((locations.SCENARIOS / "synthetic.yml").read_text())
+    file = tmp_path / "turned.yml"
+    file.write_text(yaml.safe_dump(dict(reversed(content.items())), sort_keys=False))
+    assert load_scenario(str(file)).fingerprint == load_scenario("synthetic").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", -1),  # NumPy refuses it when training begins
+        ("faces.0.group", "a/b"),  # splits image ids in the wrong place
+        ("audited_model.taps", []),
+        ("audited_model.taps", ["stage1", "stage1"]),
+        ("detectors.methods", ["vanilla", "vanilla"]),
+        ("rivals", ["head_max", "head_max"]),
+    ],
+)
+def test_values_that_cannot_work_are_refused_when_the_scenario_is_read(key, value):
+    assert key.split(".")[-1] in refused({key: value})
+
+
+@pytest.mark.parametrize("tiny", [["faces.0.persons"], "small", {3: 4}])
+def test_a_tiny_block_that_is_none_is_refused_in_words(tmp_path, tiny):
+    with pytest.raises(ScenarioError, match="tiny"):
+        load_scenario(written(tmp_path, tiny=tiny), tiny=True)

@@ -1,0 +1,134 @@
+"""Checking a report as a third party: every kind of change is found and named."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mint_utils.evidence.measure import metrics_table
+from mint_utils.verify import differences
+
+
+def scores() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"{split}-{role}{i}/{photo}", f"{split}-{role}{i}", split, role)
+        for split in ("calibrate", "test")
+        for role in ("member", "external")
+        for i in range(22)
+        for photo in range(2)
+    ]
+    table = pd.DataFrame(rows, columns=["unit", "identity", "split", "role"])
+    parts = []
+    for target, aad, access in (("audited", "stage1", "activations"), ("pixels", "pixels", "none")):
+        for seed in ("0", "all"):
+            score = rng.normal(size=len(table))
+            p_value = np.where(table["split"] == "test", rng.random(len(table)), np.nan)
+            part = table.assign(unit_kind="image", n_images=1, method="vanilla", kind="mint")
+            part = part.assign(target=target, aad=aad, access=access, seed=seed)
+            parts.append(part.assign(score=score, p_value=p_value))
+    return pd.concat(parts, ignore_index=True)
+
+
+def sign(folder) -> None:
+    """Write the manifest of what lies in ``folder`` now."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"] = {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != "manifest.json"
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def report_named(folder, name: str):
+    (folder / "tables").mkdir()
+    (folder / "index.html").write_text("a page")
+    table = scores()
+    table.to_parquet(folder / "tables" / "scores.parquet", index=False)
+    metrics_table(table, name, 50, 0).to_csv(folder / "tables" / "metrics.csv", index=False)
+    scenario = {"name": name, "resamples": 50, "seed": 0}
+    (folder / "manifest.json").write_text(json.dumps({"scenario": scenario}))
+    sign(folder)
+    return folder
+
+
+@pytest.fixture
+def report(tmp_path):
+    return report_named(tmp_path, "small")
+
+
+def change_scores(report, change) -> None:
+    file = report / "tables" / "scores.parquet"
+    table = pd.read_parquet(file)
+    change(table)
+    table.to_parquet(file, index=False)
+
+
+def test_an_unchanged_report_passes(report):
+    assert differences(report) == []
+
+
+def test_a_changed_score_is_found_twice(report):
+    change_scores(report, lambda table: table.loc.__setitem__((table.index[-1], "score"), 9.0))
+    found = differences(report)
+    assert "tables/scores.parquet: changed since the report was made" in found
+    assert any("metrics.csv is not what scores.parquet gives" in line for line in found)
+
+
+def test_a_changed_score_is_found_even_with_a_new_manifest(report):
+    change_scores(report, lambda table: table.loc.__setitem__((table.index[-1], "score"), 9.0))
+    sign(report)
+    (line,) = differences(report)
+    assert "metrics.csv is not what scores.parquet gives" in line
+
+
+def test_a_changed_metric_is_found_even_with_a_new_manifest(report):
+    file = report / "tables" / "metrics.csv"
+    table = pd.read_csv(file, dtype={"seed": str})
+    table.loc[0, "value"] += 0.001
+    table.to_csv(file, index=False)
+    assert len(differences(report)) == 2
+    sign(report)
+    (line,) = differences(report)
+    assert "metrics.csv is not what scores.parquet gives" in line
+
+
+def test_a_left_out_metric_is_found(report):
+    file = report / "tables" / "metrics.csv"
+    pd.read_csv(file, dtype={"seed": str}).iloc[1:].to_csv(file, index=False)
+    sign(report)
+    assert "metrics.csv is not what" in differences(report)[0]
+
+
+def test_a_missing_and_an_extra_file_are_named(report):
+    (report / "index.html").unlink()
+    (report / "tables" / "more.csv").write_text("a,b\n")
+    assert differences(report) == [
+        "index.html: missing",
+        "tables/more.csv: not in the manifest",
+    ]
+
+
+def test_missing_or_broken_tables_are_reported(report):
+    (report / "tables" / "scores.parquet").write_bytes(b"nothing")
+    found = differences(report)
+    assert "tables/scores.parquet: changed since the report was made" in found
+    assert any("tables cannot be read" in line for line in found)
+    (report / "tables" / "scores.parquet").unlink()
+    assert "tables/scores.parquet: missing" in differences(report)
+
+
+def test_a_folder_without_a_manifest_is_no_report(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"manifest\.json"):
+        differences(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name) for name in ("2024", "NA")],
+)
+def test_any_name_that_a_scenario_may_have_passes(tmp_path, name):
+    assert differences(report_named(tmp_path, name)) == []
