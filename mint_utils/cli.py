@@ -9,13 +9,7 @@ import typer
 import yaml
 
 from mint_utils import locations
-from mint_utils.scenario import (
-    ScenarioError,
-    load_scenario,
-    read_yaml,
-    scenario_names,
-    scenario_path,
-)
+from mint_utils.scenario import ScenarioError, load_scenario, scenario_names, tiny_overrides
 
 app = typer.Typer(
     help="Was this face in the training data? The Membership Inference Test, with its controls.",
@@ -37,13 +31,13 @@ def _fail(error: BaseException) -> typer.Exit:
 
 
 def _overrides(name: str, pairs: list[str] | None, tiny: bool) -> dict:
-    small = dict(read_yaml(scenario_path(name)).get("tiny") or {}) if tiny else {}
+    chosen = dict(tiny_overrides(name)) if tiny else {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise ScenarioError(f"-o {pair}: write key=value, such as -o seed=1")
-        small[key] = yaml.safe_load(value)
-    return small
+        chosen[key] = yaml.safe_load(value)
+    return chosen
 
 
 @app.command("list")

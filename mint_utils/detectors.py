@@ -48,7 +48,7 @@ class CnnNet(nn.Module):
     def __init__(self, shapes: list[tuple[int, ...]], width: int):
         super().__init__()
         self.branches = nn.ModuleList(
-            self._convolutions(shape[0], width // 2)
+            self._convolutions(shape, width // 2)
             if len(shape) == 3
             else nn.Sequential(nn.Linear(shape[0], width // 2), nn.ReLU())
             for shape in shapes
@@ -59,9 +59,11 @@ class CnnNet(nn.Module):
         )  # fmt: skip
 
     @staticmethod
-    def _convolutions(channels: int, width: int) -> nn.Sequential:
+    def _convolutions(shape: tuple[int, int, int], width: int) -> nn.Sequential:
+        channels, height, _ = shape
+        stride = 2 if height > 16 else 1  # whole pictures are looked at in steps of two
         return nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1),
+            nn.Conv2d(channels, width, 3, stride, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2, ceil_mode=True),
             nn.Conv2d(width, width, 3, padding=1),

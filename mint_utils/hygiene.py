@@ -108,7 +108,9 @@ def share_with_a_face(faces: FaceSet, sample: int = 24, seed: int = 0) -> float:
     from facenet_pytorch import MTCNN  # torch takes seconds to import; most callers need it not
 
     if not len(faces):
-        raise ValueError("a source has no image left: lower roles.min_images, check roles.exclude")
+        raise ValueError(
+            "no images of a source are left: lower roles.min_images, check roles.exclude"
+        )
     rows = np.random.default_rng(seed).choice(len(faces), min(sample, len(faces)), replace=False)
     finder = MTCNN(keep_all=False, device="cpu")
     found = []

@@ -275,6 +275,15 @@ def _index(here: list, key: str, dotted: str) -> int:
     return int(key)
 
 
+def tiny_overrides(name: str) -> dict[str, object]:
+    """The scenario's own ``tiny`` block: dotted keys and the values that make it small."""
+    path = scenario_path(name)
+    small = read_yaml(path).get("tiny") or {}
+    if not isinstance(small, dict) or not all(isinstance(key, str) for key in small):
+        raise ScenarioError(f"{path.name}: tiny must hold dotted keys and values, got {small!r}")
+    return small
+
+
 def load_scenario(name: str, overrides: dict[str, object] | None = None, tiny=False) -> Scenario:
     """Read, override and validate a scenario.
 
@@ -283,10 +292,8 @@ def load_scenario(name: str, overrides: dict[str, object] | None = None, tiny=Fa
     """
     path = scenario_path(name)
     content = read_yaml(path)
-    small = content.get("tiny") or {}
-    if not isinstance(small, dict) or not all(isinstance(key, str) for key in small):
-        raise ScenarioError(f"{path.name}: tiny must hold dotted keys and values, got {small!r}")
-    for dotted, value in {**(small if tiny else {}), **(overrides or {})}.items():
+    small = tiny_overrides(name) if tiny else {}
+    for dotted, value in {**small, **(overrides or {})}.items():
         override(content, dotted, value)
     try:
         return Scenario.model_validate({"name": path.stem, **content})

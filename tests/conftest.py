@@ -10,8 +10,9 @@ from mint_utils import locations
 from mint_utils.audited import AuditedModel, open_model
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.hygiene import inspect
-from mint_utils.scenario import Scenario, load_scenario
+from mint_utils.scenario import Scenario, load_scenario, tiny_overrides
 from mint_utils.sources import open_sources
+from mint_utils.study import run_study
 
 # One thread each, here and in notebooks that a test starts: on tensors this small, threads that
 # share busy cores wait for one another and take several times as long.
@@ -65,3 +66,21 @@ def small_model(small_scenario, small_faces, tmp_path_factory) -> AuditedModel:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINT_CACHE", str(tmp_path_factory.mktemp("small_model")))
         return open_model(small_scenario, small_faces)
+
+
+@pytest.fixture(scope="session")
+def tiny_report(tmp_path_factory) -> Path:
+    """The report of ``synthetic`` at its tiny size; its cache lies beside it. Not to be changed."""
+    home = tmp_path_factory.mktemp("tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINT_CACHE", str(home / "cache"))
+        patch.setenv("MINT_REPORTS", str(home / "reports"))
+        return run_study("synthetic", tiny_overrides("synthetic"), cell_seconds=300)
+
+
+@pytest.fixture
+def beside_tiny(tiny_report, monkeypatch) -> Path:
+    """The tiny report, with caches and reports pointing to where it was made."""
+    monkeypatch.setenv("MINT_CACHE", str(tiny_report.parents[1] / "cache"))
+    monkeypatch.setenv("MINT_REPORTS", str(tiny_report.parent))
+    return tiny_report

@@ -490,7 +490,7 @@ def test_a_layer_in_place_behind_a_tap_does_not_change_what_is_kept(isolated):
     np.testing.assert_allclose(found.maps("0"), by_hand.half(), atol=2e-3)
 
 
-def test_a_tap_may_be_called_head(isolated):
+def test_a_tap_called_head_is_refused(isolated):
     class Named(nn.Module):
         def __init__(self):
             super().__init__()
@@ -499,8 +499,8 @@ def test_a_tap_may_be_called_head(isolated):
         def forward(self, x):
             return self.head(self.pool(x).flatten(1))
 
-    model = AuditedModel("named", Named(), Preprocess(SIDE), ("head",), head=torch.randn(2, 7))
-    assert extract(model, pictures(4)).vector("head").shape == (4, 7)
+    with pytest.raises(ValueError, match="cannot be called 'head'"):
+        AuditedModel("named", Named(), Preprocess(SIDE), ("head",), head=torch.randn(2, 7))
 
 
 def test_large_activations_are_kept_or_refused(isolated, model):

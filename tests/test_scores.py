@@ -67,6 +67,7 @@ class Planted:
         store = Store(folder / target)
         taps = ["image"] if target == "pixels" else TAPS
         key = {"target": target, "taps": taps, "has_head": has_head, "views": ["plain", "flip"]}
+        key["count"] = len(self.ids)
         store.create(key)
         store.write(
             "vectors", 0, self.ids, {k: torch.from_numpy(v) for k, v in self.vectors.items()}
@@ -402,7 +403,13 @@ def test_validation_choice_is_the_best_inside_fit(run):
 
 def test_rivals_on_activations_done_by_hand(tmp_path):
     store = Store(tmp_path / "audited")
-    key = {"target": "audited", "taps": [], "has_head": True, "views": ["plain", "flip"]}
+    key = {
+        "target": "audited",
+        "taps": [],
+        "has_head": True,
+        "views": ["plain", "flip"],
+        "count": 4,
+    }
     store.create(key)
     vectors = {
         "plain/outcome": torch.tensor([[3.0, 4.0], [0.0, 2.0], [1.0, 0.0], [0.0, 0.0]]),

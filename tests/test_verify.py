@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from mint_utils.evidence.measure import metrics_table
+from mint_utils.evidence.rungs import COLUMNS, ladder
+from mint_utils.evidence.verdict import judged, report_verdict
 from mint_utils.verify import differences
 
 
@@ -15,7 +17,7 @@ def scores() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     rows = [
         (f"{split}-{role}{i}/{photo}", f"{split}-{role}{i}", split, role)
-        for split in ("calibrate", "test")
+        for split in ("fit", "calibrate", "test")
         for role in ("member", "external")
         for i in range(22)
         for photo in range(2)
@@ -49,7 +51,10 @@ def report_named(folder, name: str):
     table = scores()
     table.to_parquet(folder / "tables" / "scores.parquet", index=False)
     metrics_table(table, name, 50, 0).to_csv(folder / "tables" / "metrics.csv", index=False)
-    scenario = {"name": name, "resamples": 50, "seed": 0}
+    rungs = judged(ladder(table, (), 50, 0), "random")
+    rungs[COLUMNS].to_csv(folder / "tables" / "rungs.csv", index=False)
+    (folder / "verdict.json").write_text(json.dumps(report_verdict(rungs, "random")))
+    scenario = {"name": name, "resamples": 50, "seed": 0, "rivals": [], "assignment": "random"}
     (folder / "manifest.json").write_text(json.dumps({"scenario": scenario}))
     sign(folder)
     return folder
@@ -81,7 +86,7 @@ def test_a_changed_score_is_found_twice(report):
 def test_a_changed_score_is_found_even_with_a_new_manifest(report):
     change_scores(report, lambda table: table.loc.__setitem__((table.index[-1], "score"), 9.0))
     sign(report)
-    (line,) = differences(report)
+    line = differences(report)[0]
     assert "metrics.csv is not what scores.parquet gives" in line
 
 
