@@ -134,7 +134,7 @@ def score_all(
     work = [(a, trial) for a in targets.values() for trial in trials(a, scenario)]
     for name, activations in targets.items():
         if activations.image_ids != faces.table["image_id"].tolist():
-            raise ValueError(f"the activations of {name} are not of these faces, in this order")
+            raise ValueError(f"the activations of {name} are not of these images in this order")
     rows = np.flatnonzero(detector_samples(faces, scenario))
     table = faces.table.iloc[rows].reset_index(drop=True)
     scored = []

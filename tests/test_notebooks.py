@@ -1,4 +1,4 @@
-"""The notebooks as texts: one grammar, no outputs, prose before code; and the two that stand alone."""
+"""The notebooks as texts, one grammar for all; and the two that stand alone, executed."""
 
 import re
 
