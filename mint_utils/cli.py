@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from mint_utils import locations
-from mint_utils.scenario import ScenarioError, load_scenario, scenario_names, tiny_overrides
+from mint_utils.scenario_file import ScenarioError, load_scenario, scenario_names, tiny_overrides
 
 app = typer.Typer(
     help="Was this face in the training data? The Membership Inference Test, with its controls.",
@@ -47,12 +47,8 @@ def list_scenarios() -> None:
 
     for name in scenario_names():
         scenario = load_scenario(name)
-        try:
-            for source in open_sources(scenario).values():
-                source.stamp()
-            here = "data is here"
-        except (OSError, ValueError):
-            here = f"data is missing: mint-study check {name} says what"
+        is_here = all(source.is_here() for source in open_sources(scenario).values())
+        here = "data is here" if is_here else f"no data yet: mint-study check {name} says what"
         file = locations.reports() / name / "verdict.json"
         last = json.loads(file.read_text())["verdict"] if file.is_file() else "not run yet"
         typer.secho(name, bold=True)

@@ -12,7 +12,8 @@ from mint_utils.detectors import Detector
 from mint_utils.evidence.metrics import auc
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.hygiene import inspect
-from mint_utils.scenario import Scenario, load_scenario
+from mint_utils.scenario import Scenario
+from mint_utils.scenario_file import load_scenario
 from mint_utils.scores import validation_persons
 from mint_utils.sources import open_sources
 

@@ -20,7 +20,8 @@ from mint_utils.activations.store import Activations
 from mint_utils.device import describe_device
 from mint_utils.faces import FaceSet, reopen
 from mint_utils.provenance import code_digest
-from mint_utils.scenario import Scenario, fingerprint, load_scenario
+from mint_utils.scenario import Scenario, fingerprint
+from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import open_sources
 
 STEPS = {  # step -> the parts of the scenario that it is the first to depend on

@@ -6,21 +6,17 @@ the nearest one, because a typo that passes silently audits something else than 
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from mint_utils import locations
 from mint_utils.choices import not_a_choice
 
 Role = Literal["member", "held_out", "external"]
@@ -37,10 +33,6 @@ def _each_once(values: tuple) -> tuple:
 
 
 Taps = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
-
-
-class ScenarioError(ValueError):
-    """A scenario that cannot be run, in words that say which key and what to do."""
 
 
 class Block(BaseModel):
@@ -215,105 +207,3 @@ def fingerprint(content: object) -> str:
     """SHA-256 (hex) of a JSON-able value, independent of key order."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def scenario_names() -> list[str]:
-    """Names of the scenarios that come with the study."""
-    return sorted(path.stem for path in locations.SCENARIOS.glob("*.yml"))
-
-
-def scenario_path(name: str) -> Path:
-    """The YAML file of a scenario name, or the path itself if ``name`` is one."""
-    if name.endswith((".yml", ".yaml")):
-        path = Path(name).expanduser().resolve()
-        if not path.is_file():
-            raise ScenarioError(f"no scenario file at {path}")
-        return path
-    if name not in scenario_names():
-        raise ScenarioError(
-            not_a_choice("scenario", name, scenario_names()) + " (or a path to a .yml file)"
-        )
-    return locations.SCENARIOS / f"{name}.yml"
-
-
-def read_yaml(path: Path) -> dict:
-    """The mapping in a YAML file; ScenarioError if it is not one."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ScenarioError(f"{path} must hold keys and values, found {type(content).__name__}")
-    return content
-
-
-def override(content: dict, dotted: str, value: object) -> None:
-    """Set one dotted key in place: ``faces.0.persons`` reaches into lists by number."""
-    *parents, last = dotted.split(".")
-    here = content
-    for key in parents:
-        here = _child(here, key, dotted)
-    if isinstance(here, list):
-        here[_index(here, last, dotted)] = value
-    elif isinstance(here, dict):
-        here[last] = value
-    else:
-        raise ScenarioError(f"-o {dotted}: nothing to set inside a {type(here).__name__}")
-
-
-def _child(here, key: str, dotted: str):
-    if isinstance(here, list):
-        return here[_index(here, key, dotted)]
-    if not isinstance(here, dict):
-        raise ScenarioError(f"-o {dotted}: {key!r} is inside a {type(here).__name__}, not a block")
-    return here.setdefault(key, {})
-
-
-def _index(here: list, key: str, dotted: str) -> int:
-    if not key.isdecimal() or int(key) >= len(here):
-        raise ScenarioError(f"-o {dotted}: {key!r} must be a number from 0 to {len(here) - 1}")
-    return int(key)
-
-
-def tiny_overrides(name: str) -> dict[str, object]:
-    """The scenario's own ``tiny`` block: dotted keys and the values that make it small."""
-    path = scenario_path(name)
-    small = read_yaml(path).get("tiny") or {}
-    if not isinstance(small, dict) or not all(isinstance(key, str) for key in small):
-        raise ScenarioError(f"{path.name}: tiny must hold dotted keys and values, got {small!r}")
-    return small
-
-
-def load_scenario(name: str, overrides: dict[str, object] | None = None, tiny=False) -> Scenario:
-    """Read, override and validate a scenario.
-
-    ``overrides`` has dotted keys; with ``tiny`` the file's own ``tiny`` block goes first.
-    Raises ScenarioError naming the key, the value, the choices and the nearest one.
-    """
-    path = scenario_path(name)
-    content = read_yaml(path)
-    small = tiny_overrides(name) if tiny else {}
-    for dotted, value in {**small, **(overrides or {})}.items():
-        override(content, dotted, value)
-    try:
-        return Scenario.model_validate({"name": path.stem, **content})
-    except ValidationError as error:
-        raise ScenarioError(f"{path.name}: {_in_words(error)}") from error
-
-
-TAGS = {"synthetic", "folders", "lfw", "iresnet", "facenet"}  # pydantic's, no keys of the file
-
-
-def _in_words(error: ValidationError) -> str:
-    said = {}
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"] if part not in TAGS) or "scenario"
-        what = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "union_tag_not_found":
-            what = f"needs a {item['ctx']['discriminator']}: one of {', '.join(sorted(TAGS))}"
-        if not isinstance(item["input"], dict | list | tuple):
-            what += f" (got {item['input']!r})"
-        said.setdefault(where, what)
-    # "at least 1 item" of a list all of whose items were refused explains nothing.
-    told = {k: v for k, v in said.items() if not any(o.startswith(f"{k}.") for o in said)}
-    return "; ".join(f"{where}: {what}" for where, what in told.items())

@@ -26,7 +26,7 @@ from mint_utils.compare import finished_reports
 from mint_utils.device import describe_device
 from mint_utils.report import notebook_html, write_index
 from mint_utils.run import PACKAGES, STEPS, Run
-from mint_utils.scenario import load_scenario
+from mint_utils.scenario_file import load_scenario, portable_name
 
 CELL_SECONDS = 12 * 3600  # a cell that takes longer hangs
 KEPT = 3  # finished variants of a step that stay in the cache
@@ -41,6 +41,7 @@ def run_study(name: str, overrides: dict | None = None, cell_seconds: int = CELL
 
     Raises StudyFailed with the notebook's own error; finished steps are kept.
     """
+    name = portable_name(name)
     run = Run("06_explorer", load_scenario(name, overrides))
     failed = locations.reports() / f"{run.scenario.name}.failed"
     for number, step in enumerate(STEPS, start=1):

@@ -10,7 +10,8 @@ from mint_utils import locations
 from mint_utils.audited import AuditedModel, open_model
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.hygiene import inspect
-from mint_utils.scenario import Scenario, load_scenario, tiny_overrides
+from mint_utils.scenario import Scenario
+from mint_utils.scenario_file import load_scenario, tiny_overrides
 from mint_utils.sources import open_sources
 from mint_utils.study import run_study
 

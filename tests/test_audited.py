@@ -18,7 +18,8 @@ from mint_utils.audited.pixels import pixels_model
 from mint_utils.audited.recognition import recognition_quality, verification_pairs
 from mint_utils.audited.twins import untrained_twin
 from mint_utils.faces import FaceSet
-from mint_utils.scenario import FolderFaces, load_scenario
+from mint_utils.scenario import FolderFaces
+from mint_utils.scenario_file import load_scenario
 from mint_utils.sources.folders import FolderSource
 
 FACENET_CASIA = "weights/facenet_casia.safetensors"

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mint_utils.cli import app
-from mint_utils.scenario import scenario_names
+from mint_utils.scenario_file import scenario_names
 
 
 @pytest.fixture

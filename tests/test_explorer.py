@@ -8,7 +8,7 @@ import pytest
 
 from mint_utils import explorer
 from mint_utils.run import Run
-from mint_utils.scenario import load_scenario
+from mint_utils.scenario_file import load_scenario
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ def test_moving_a_slider_changes_the_picture(material):
     controls, picture = box.children
     by_name = {control.description: control for control in controls.children}
     assert isinstance(picture, widgets.Image) and bytes(picture.value[:4]) == b"\x89PNG"
-    for name, value in (("channel", 1), ("tap", "stage4"), ("tap", "stage1")):
+    other = (by_name["channel"].value + 1) % 8
+    taps = [tap for tap in by_name["tap"].options if tap != by_name["tap"].value]
+    for name, value in (("channel", other), ("tap", taps[0]), ("tap", taps[1])):
         before = bytes(picture.value)
         by_name[name].value = value
         assert bytes(picture.value) != before, name

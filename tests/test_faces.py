@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mint_utils.faces import COLUMNS, FaceSet, assemble, reopen, resized
-from mint_utils.scenario import load_scenario
+from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import open_sources
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from mint_utils.figures import activations, audited_model, compare, evidence, faces
 from mint_utils.run import Run
-from mint_utils.scenario import load_scenario
+from mint_utils.scenario_file import load_scenario
 from mint_utils.separation import opposite_rows
 
 MODULES = (activations, audited_model, compare, evidence, faces)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.hygiene import faces_found, inspect, share_with_a_face
-from mint_utils.scenario import load_scenario
+from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import open_sources
 
 PERSONS = 6

@@ -4,7 +4,12 @@ import pytest
 import yaml
 
 from mint_utils import locations
-from mint_utils.scenario import ScenarioError, load_scenario, scenario_names
+from mint_utils.scenario_file import (
+    ScenarioError,
+    load_scenario,
+    portable_name,
+    scenario_names,
+)
 
 
 def written(tmp_path, **changes) -> str:
@@ -226,3 +231,12 @@ def test_values_that_cannot_work_are_refused_when_the_scenario_is_read(key, valu
 def test_a_tiny_block_that_is_none_is_refused_in_words(tmp_path, tiny):
     with pytest.raises(ScenarioError, match="tiny"):
         load_scenario(written(tmp_path, tiny=tiny), tiny=True)
+
+
+def test_a_relative_path_means_the_same_file_in_every_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine.yml").write_text((locations.SCENARIOS / "synthetic.yml").read_text())
+    monkeypatch.chdir(tmp_path)
+    name = portable_name("mine.yml")
+    monkeypatch.chdir(locations.REPOSITORY)
+    assert load_scenario(name).name == "mine"
+    assert portable_name("synthetic") == "synthetic"

@@ -13,7 +13,7 @@ from mint_utils.evidence.metrics import auc
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.hygiene import inspect
 from mint_utils.rivals import RIVALS
-from mint_utils.scenario import load_scenario
+from mint_utils.scenario_file import load_scenario
 from mint_utils.scores import (
     COLUMNS,
     detector_samples,

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from mint_utils import locations
-from mint_utils.scenario import FolderFaces, LfwFaces, SyntheticFaces, load_scenario
+from mint_utils.scenario import FolderFaces, LfwFaces, SyntheticFaces
+from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import UnreadableImage, lfw, open_sources
 from mint_utils.sources import synthetic as synthetic_faces
 from mint_utils.sources.folders import FolderSource
@@ -279,3 +280,16 @@ def test_a_moved_copy_of_the_pictures_reads_the_same(data):
     np.testing.assert_array_equal(
         folders().read("folders/Ann/a.png"), folders("copy").read("folders/Ann/a.png")
     )
+
+
+def test_is_here_says_so_without_downloading(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINT_DATA", str(tmp_path))
+    kinds = {"kind": "lfw"}, {"kind": "folders", "path": "some_faces"}, {"kind": "synthetic"}
+    opened = [open_sources(load_scenario("synthetic", {"faces": [k]})) for k in kinds]
+    photos, folders, drawn = (next(iter(sources.values())) for sources in opened)
+    if (locations.RAW / "lfw").exists() or (locations.RAW / "lfw_download").exists():
+        pytest.skip("LFW lies in data/raw here")
+    assert (photos.is_here(), folders.is_here(), drawn.is_here()) == (False, False, True)
+    (tmp_path / "lfw").mkdir()
+    (tmp_path / "some_faces").mkdir()
+    assert photos.is_here() and folders.is_here()

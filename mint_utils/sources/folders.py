@@ -28,6 +28,12 @@ class FolderSource:
         """The folder of person folders. Raises FileNotFoundError that says where it looked."""
         return locations.find(self.spec.path, f"face folder {self.spec.path!r}")
 
+    def is_here(self) -> bool:
+        try:
+            return self.root.is_dir()
+        except FileNotFoundError:
+            return False
+
     def stamp(self) -> str:
         files = [file for file in sorted(self.root.glob("*/*")) if file.is_file()]
         listing = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]

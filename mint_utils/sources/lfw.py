@@ -37,6 +37,9 @@ class LfwSource(FolderSource):
         self._root = self._root or self._on_disk() or self._downloaded()
         return self._root
 
+    def is_here(self) -> bool:
+        return self._on_disk() is not None
+
     def _on_disk(self) -> Path | None:
         if DOWNLOADED.is_dir():
             return DOWNLOADED

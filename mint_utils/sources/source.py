@@ -19,5 +19,8 @@ class Source(Protocol):
     def read(self, image_id: str) -> np.ndarray:
         """One image, uint8 of shape (height, width, 3), RGB. Raises UnreadableImage."""
 
+    def is_here(self) -> bool:
+        """Whether the images are on this machine; downloads nothing."""
+
     def stamp(self) -> str:
         """Changes whenever an image is added, removed or rewritten; cheap, reads no image."""

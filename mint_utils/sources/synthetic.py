@@ -41,5 +41,8 @@ class SyntheticSource:
         photograph = draw_shot(_generator(self.seed, person, shot), self.spec.look)
         return render(face, photograph, self.spec.size)
 
+    def is_here(self) -> bool:
+        return True
+
     def stamp(self) -> str:
         return "drawn"  # the scenario's block and seed say it all
