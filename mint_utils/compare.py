@@ -43,17 +43,6 @@ def all_rungs() -> pd.DataFrame:
     )
 
 
-def all_metrics() -> pd.DataFrame:
-    """metrics.csv of every report."""
-    return pd.concat(
-        [
-            pd.read_csv(locations.reports() / name / "tables" / "metrics.csv", dtype={"seed": str})
-            for name in finished_reports()
-        ],
-        ignore_index=True,
-    )
-
-
 def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Write reports/_compare/tables/NAME.csv; gives the table back."""
     file = locations.reports() / "_compare" / "tables" / f"{name}.csv"

@@ -92,11 +92,6 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
     return FaceSet(table[[*COLUMNS, "set_aside"]], sources)
 
 
-def reopen(sources: Mapping[str, Source], table: pd.DataFrame) -> FaceSet:
-    """A FaceSet from a table that was saved by an earlier notebook."""
-    return FaceSet(table, sources)
-
-
 def chance(seed: int, *words: object) -> float:
     """A number in [0, 1) that depends on nothing but the seed and the words.
 

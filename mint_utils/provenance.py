@@ -6,7 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 # These run, show or check a study; they cannot change what a step computes.
-RUNNERS = {"cli.py", "study.py", "report.py", "verify.py", "check.py", "compare.py"}
+RUNNERS = {"cli.py", "study.py", "report.py", "verify.py", "check.py", "compare.py", "lesson.py"}
 
 
 @cache
@@ -17,5 +17,5 @@ def code_digest(*folders: str) -> str:
     """
     roots = [PACKAGE / folder for folder in folders] or [PACKAGE]
     files = sorted(file for root in roots for file in root.rglob("*.py"))
-    kept = [file for file in files if file.name not in RUNNERS]
+    kept = [file for file in files if file.name not in RUNNERS and "pages" not in file.parts]
     return hashlib.sha256(b"".join(file.read_bytes() for file in kept)).hexdigest()

@@ -16,6 +16,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from mint_utils.figures.style import METHOD_NAMES
 from mint_utils.pages import PageExporter
 
 PAGES = Path(__file__).parent / "pages"
@@ -77,6 +78,7 @@ def write_index(folder: Path) -> Path:
     manifest = _json(folder / "manifest.json")
     headline, gallery = _figures(folder / "figures")
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
+    pages.filters["in_words"] = _in_words
     page = pages.get_template("index.html.j2").render(
         css=Markup((PAGES / "style.css").read_text("utf-8")),
         verdict=_json(folder / "verdict.json"),
@@ -92,6 +94,17 @@ def write_index(folder: Path) -> Path:
     target = folder / "index.html"
     target.write_text(page, "utf-8")
     return target
+
+
+def _in_words(method: str | None) -> str | None:
+    """``untrained_twin: cnn on stage2`` -> ``untrained twin: CNN MINT on stage2``."""
+    if not method:
+        return method
+    target, colon, rest = method.rpartition(": ")
+    name, _, aad = rest.partition(" on ")
+    where = {"head": "class centres", "outcome": "embeddings"}.get(aad, aad)
+    words = f"{target.replace('_', ' ')}{colon}{METHOD_NAMES.get(name, name.replace('_', ' '))}"
+    return f"{words} on {where}" if where else words
 
 
 def _json(path: Path) -> dict:
@@ -144,7 +157,7 @@ def _methods(metrics: pd.DataFrame) -> dict:
         key = (row["target"], row["kind"], row["method"], row["aad"])
         found.setdefault(key, {})[row["metric"]] = row
     targets = {target for target, *_ in found}
-    controls = [target for target in ("untrained_twin", "reference_twin") if target in targets]
+    controls = [target for target in ("untrained_twin",) if target in targets]
     table = {"contrast": contrast, "controls": controls, "rows": {}, "pixels": []}
     for (target, kind, method, aad), values in found.items():
         if "auc" not in values or target not in ("audited", "pixels"):

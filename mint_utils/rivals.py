@@ -9,12 +9,15 @@ from mint_utils.activations.store import Activations
 
 
 def embedding_norm(activations: Activations) -> np.ndarray:
-    """Length of the embedding (MagFace, arXiv 2103.06627: longer for what the model knows well)."""
+    """Length of the embedding: longer for faces the model is sure of, so for good pictures too.
+
+    MagFace (arXiv 2103.06627) ties it to picture quality on purpose.
+    """
     return np.linalg.norm(activations.vector("outcome"), axis=1)
 
 
 def flip_consistency(activations: Activations) -> np.ndarray:
-    """Cosine of the embeddings of an image and its mirror image (arXiv 2007.14321).
+    """Cosine of the embeddings of an image and its mirror image (after the augmentation attack of arXiv 2007.14321).
 
     A model is more stable around what it was trained on.
     """
@@ -34,7 +37,7 @@ def head_margin(activations: Activations) -> np.ndarray:
 
 
 def head_entropy(activations: Activations) -> np.ndarray:
-    """Negative entropy of the class distribution (arXiv 1709.01604: confident on members)."""
+    """Negative entropy of the class distribution (cf. ML-Leaks, arXiv 1806.01246: confident on members)."""
     return activations.vector("head")[:, 2]
 
 

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from mint_utils import locations
 from mint_utils.activations.store import Activations
 from mint_utils.device import describe_device
-from mint_utils.faces import FaceSet, reopen
+from mint_utils.faces import FaceSet
 from mint_utils.provenance import code_digest
 from mint_utils.scenario import Scenario, fingerprint
 from mint_utils.scenario_file import load_scenario
@@ -49,7 +49,7 @@ class Run:
 
     def faces(self) -> FaceSet:
         """The face set of notebook 01, with roles, splits and digests."""
-        return reopen(open_sources(self.scenario), self.table("face_set"))
+        return FaceSet(self.table("face_set"), open_sources(self.scenario))
 
     def save_table(self, name: str, table: pd.DataFrame, kind: str = "csv") -> pd.DataFrame:
         """Keep a table in the report as tables/NAME.csv or .parquet; gives it back."""
@@ -86,23 +86,11 @@ class Run:
         self._place(f"{name}.json").write_text(json.dumps(content, indent=1, default=_plain))
         return content
 
-    def json(self, name: str) -> dict:
-        """A mapping that this or an earlier step saved."""
-        for step in reversed(self._steps_so_far()):
-            file = self.folder_of(step) / f"{name}.json"
-            if file.is_file():
-                return json.loads(file.read_text())
-        raise FileNotFoundError(f"no {name}.json yet: run the notebooks before {self.step} first")
-
-    def keep_file(self, name: str, file: Path) -> None:
-        """Copy a file into the report."""
-        shutil.copyfile(file, self._place(name))
-
     def keep_weights(self, notes: dict) -> str:
         """Copy weights that the study trained into the report; says which weights it uses."""
         if "file" not in notes:
             return f"published weights: {notes}"
-        self.keep_file("models/audited_model.safetensors", Path(notes["file"]))
+        shutil.copyfile(notes["file"], self._place("models/audited_model.safetensors"))
         return "models/audited_model.safetensors"
 
     def hand_on_activations(self, recorded: dict[str, Activations]) -> None:

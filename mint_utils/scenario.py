@@ -189,12 +189,22 @@ class Scenario(Block):
             raise ValueError("assignment is random: the study draws the roles, remove `role`")
         if self.assignment == "random" and any(s.held_out_persons for s in self.faces):
             raise ValueError("assignment is random: held_out_persons is for observed ones")
+        if self.assignment == "random" and isinstance(self.audited_model, Facenet):
+            raise ValueError(
+                "assignment is random: chance cannot decide whom a published model was trained "
+                "on; say `assignment: observed` and give every source a `role`"
+            )
         if self.assignment == "observed" and not all(roles):
             raise ValueError("assignment is observed: every source needs a `role`")
         if self.detectors.methods and self.splits.fit == 0:
             raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
         if not self.detectors.methods and not self.rivals:
             raise ValueError("nothing to score: name detectors.methods or rivals")
+        if not self.detectors.methods and "embedding_norm" not in self.rivals:
+            raise ValueError(
+                "the pixels control has no method: without detectors, rivals must name "
+                "embedding_norm, the only rival that pictures alone can be asked"
+            )
         return self
 
     @property

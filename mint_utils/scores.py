@@ -59,9 +59,11 @@ def trials(activations: Activations, scenario: Scenario) -> list[Trial]:
         found.append(Trial(method, "mint", "combination", "activations"))
     for rival in scenario.rivals:
         _, aad, access = RIVALS[rival]
-        if activations.target == "pixels" and aad == "outcome":
-            found.append(Trial(rival, "rival", "pixels", "none"))
-        elif activations.target != "pixels" and (aad != "head" or activations.has_head):
+        if activations.target == "pixels":
+            # A picture and its mirror image have the same statistics: consistency is rounding.
+            if aad == "outcome" and rival != "flip_consistency":
+                found.append(Trial(rival, "rival", "pixels", "none"))
+        elif aad != "head" or activations.has_head:
             found.append(Trial(rival, "rival", aad, access))
     return found
 

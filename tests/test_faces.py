@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mint_utils.faces import COLUMNS, FaceSet, assemble, reopen, resized
+from mint_utils.faces import COLUMNS, FaceSet, assemble, resized
 from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import open_sources
 
@@ -216,7 +216,7 @@ def test_where_and_pixels_keep_rows_and_pictures_together():
     assert pixels.dtype == np.uint8
     assert pixels[:, 3, 3, 0].tolist() == shade
     assert len(some.pixels(4)) == len(some)
-    assert reopen(some.sources, some.table).pixels(8, [1]).tolist() == some.pixels(8, [1]).tolist()
+    assert FaceSet(some.table, some.sources).pixels(8, [1]).tolist() == some.pixels(8, [1]).tolist()
 
 
 def test_described_counts_every_image_once():

@@ -50,12 +50,13 @@ def ladder(scores: pd.DataFrame, rivals: tuple, resamples: int, seed: int) -> pd
             if chosen is None:
                 continue
             controls = [
-                _best(candidates, target=target, like=chosen)
+                control
                 for target in some["target"].unique()
                 if target != "audited"
+                for control in _controls(candidates, target, chosen["fitted"])
             ]
             rung = {"access": access, "unit_kind": "image", "k": 1, "contrast": contrast}
-            rows.append(rung | _measured(chosen, [c for c in controls if c], resamples, seed))
+            rows.append(rung | _measured(chosen, controls, resamples, seed))
     table = pd.DataFrame(rows)
     if len(table):
         table["p_holm"] = holm(table["p"].to_numpy())
@@ -71,7 +72,8 @@ def scores_of(scores: pd.DataFrame, rung: dict) -> pd.DataFrame:
     method, _, aad = rung["method"].removesuffix(" (reversed)").partition(" on ")
     sign = -1 if rung["method"].endswith("(reversed)") else 1
     some = scores[scores["seed"] == "all"]
-    on_pixels = method if ((some.target == "pixels") & (some.method == method)).any() else "vanilla"
+    blind = some.loc[some["target"] == "pixels", "method"].unique()
+    on_pixels = next((m for m in (method, "vanilla", *blind) if m in blind), method)
     wanted = np.where(
         some["target"] == "pixels",
         some["method"] == on_pixels,
@@ -102,8 +104,16 @@ def _candidates(some: pd.DataFrame, rivals: tuple) -> list[dict]:
     return found
 
 
-def _best(candidates: list[dict], target: str, access: str | None = None, like=None):
-    """The candidate that validation prefers; with nothing fitted, a control like the primary."""
+def _controls(candidates: list[dict], target: str, fitted: bool) -> list[dict]:
+    """A control's own best method; all of them where nothing was fitted that could choose."""
+    if not fitted:
+        return [c for c in candidates if c["target"] == target]
+    best = _best(candidates, target)
+    return [best] if best else []
+
+
+def _best(candidates: list[dict], target: str, access: str | None = None):
+    """The candidate that validation prefers; with nothing fitted, the scenario's first."""
     some = [
         c
         for c in candidates
@@ -111,8 +121,6 @@ def _best(candidates: list[dict], target: str, access: str | None = None, like=N
         and (access is None or c["access"] == access)
         and np.isfinite(c["chosen_by"])
     ]
-    if like is not None and not like["fitted"]:  # the same method, where the control has it
-        some = [c for c in some if c["method"] == like["method"]] or some
     return max(some, key=lambda c: c["chosen_by"], default=None)
 
 

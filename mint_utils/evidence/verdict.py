@@ -2,8 +2,7 @@
 
 1. membership shown: the gain over every control is significant (Holm over rungs) and either the
    assignment was random, or no control is above chance *and* none could be above 0.60 (one-sided
-   95 % bound). Without the bound a control that merely lacked the persons to be significant let
-   a quarter of simulated audits without any membership through.
+   95 % bound): a control that merely lacks the persons to be significant excludes nothing.
 2. explained by the dataset: not 1, and both the rung and some control are above chance.
 3. no evidence: neither, and the study had the power to see an AUC of 0.60.
 4. cannot tell: otherwise, with the reason.
@@ -159,9 +158,16 @@ def _sentence(verdict: str, rung: pd.Series | None) -> str:
 def does_not_prove(verdict: str, assignment: str) -> list[str]:
     """What a reader must not conclude."""
     limits = [
-        "It says nothing about any one image: a single image's p-value is in the scores table.",
+        "It is about groups of images. The p-values of single images in tables/scores.parquet are "
+        "not corrected for their number and accuse no one.",
         "It holds for these faces and this model; another database or model needs its own audit.",
+        "One report is one look: rerunning with other seeds until something shows proves nothing.",
     ]
+    if assignment == "random":
+        limits.append(
+            "The study drew the members and trained the model itself: it shows what can be "
+            "detected, not that anybody's photographs were used without their knowledge."
+        )
     if verdict == SHOWN and assignment == "observed":
         limits.append("Who is a member was stated by the scenario, not drawn by the study.")
     if verdict == EXPLAINED:
@@ -171,7 +177,9 @@ def does_not_prove(verdict: str, assignment: str) -> list[str]:
     return limits
 
 
-def warnings(skipped: pd.DataFrame, attested_by: str, assignment: str) -> list[str]:
+def warnings(
+    skipped: pd.DataFrame, attested_by: str, assignment: str, overrides: dict
+) -> list[str]:
     """What a reader of the verdict must know about how it came to be."""
     found = []
     if len(skipped):
@@ -182,4 +190,7 @@ def warnings(skipped: pd.DataFrame, attested_by: str, assignment: str) -> list[s
             f"Who is a member was not drawn by chance; it is attested by: {by}. The two sides may "
             "differ in more than training."
         )
+    if overrides:
+        changed = ", ".join(f"{key} = {value}" for key, value in overrides.items())
+        found.append(f"This run differs from the scenario's file: {changed}.")
     return found

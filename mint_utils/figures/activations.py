@@ -63,7 +63,7 @@ def per_tap_separation(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         x = np.arange(len(taps)) + place * width
         ax.bar(x, some["separation"], width * 0.92, color=TARGET_COLOURS[target],
                label=TARGET_NAMES[target])  # fmt: skip
-        chance = "roles shuffled over persons" if place == 0 else None
+        chance = "95 % of shuffled roles stay below" if place == 0 else None
         reach = width * 0.46
         ax.hlines(some["by_chance"], x - reach, x + reach, color="black", label=chance)
     ax.set_xticks(np.arange(len(taps)) + 0.4 - width / 2, taps)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mint_utils.figures.style import ACCESS_NAMES, CONTRAST_NAMES, axes
+from mint_utils.figures.style import ACCESS_NAMES, CONTRAST_NAMES, axes, legend_below
 
 ACCESS_COLOURS = {"outcome": "#56B4E9", "activations": "#0072B2", "head_blind": "#009E73"}
 
@@ -29,5 +29,5 @@ def rungs_by_scenario(rungs: pd.DataFrame, contrast: str, ax: Axes | None = None
     ax.set(xlabel="AUC with 95 % interval over persons", xlim=(0.2, 1.02))
     ax.set_ylim(len(scenarios) - 0.4, -0.6)
     ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
-    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2)
+    legend_below(ax, 2)
     return ax

@@ -15,6 +15,7 @@ from mint_utils.figures.style import (
     TARGET_COLOURS,
     TARGET_NAMES,
     axes,
+    legend_below,
     method_name,
 )
 
@@ -29,6 +30,8 @@ def score_distributions(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
         stat="density", common_norm=False, element="step", fill=True, alpha=0.25, ax=ax,
     )  # fmt: skip
     ax.get_legend().set(title=None, frame_on=False)
+    for text in ax.get_legend().get_texts():
+        text.set_text(text.get_text().replace("_", " "))
     ax.set(xlabel="score (larger: likelier a member)", ylabel="density")
     return ax
 
@@ -41,8 +44,11 @@ def roc_with_interval(
     ``log`` puts the false-positive rate on a logarithmic axis, where an accusation is decided.
     """
     ax = axes(ax, 4.6, 4.2)
-    grid = np.geomspace(1e-3, 1, 200) if log else np.linspace(0, 1, 200)
-    for target, rows in in_contrast(scores, contrast).groupby("target", sort=False):
+    compared = in_contrast(scores, contrast)
+    negatives = compared[(compared["split"] == "test") & ~compared["positive"]]
+    least = 1 / negatives["identity"].nunique()  # a smaller rate cannot be seen
+    grid = np.geomspace(least, 1, 200) if log else np.linspace(0, 1, 200)
+    for target, rows in compared.groupby("target", sort=False):
         test = rows[rows["split"] == "test"].sort_values("unit")
         positive, identity = test["positive"].to_numpy(), test["identity"].to_numpy()
         ordered = SortedScores(test["score"].to_numpy(), positive)
@@ -95,10 +101,13 @@ def detectors_beside_controls(metrics: pd.DataFrame, contrast: str, ax: Axes | N
         )  # fmt: skip
     ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
     ax.set_yticks(range(len(keys)), [method_name(*key) for key in keys])
-    ax.set(xlabel="AUC with 95 % interval over persons", xlim=(min(0.3, some["low"].min()), 1.01))
-    ax.invert_yaxis()
+    ax.set(
+        xlabel="AUC with 95 % interval over persons",
+        xlim=(min(0.3, some["low"].min() - 0.02), 1.01),
+    )
+    ax.set_ylim(len(keys) - 0.5, -0.5)
     ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
-    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3)
+    legend_below(ax, 3)
     return ax
 
 
@@ -118,7 +127,10 @@ def access_ladder(rungs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ]
     ax.set_yticks(y, names, fontsize=7.5)
     ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
-    ax.set(xlabel="AUC with 95 % interval over persons", xlim=(min(0.3, rungs["low"].min()), 1.02))
-    ax.invert_yaxis()
-    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.08), ncols=2)
+    ax.set(
+        xlabel="AUC with 95 % interval over persons",
+        xlim=(min(0.3, rungs["low"].min() - 0.02), 1.02),
+    )
+    ax.set_ylim(len(rungs) - 0.5, -0.5)
+    legend_below(ax, 2)
     return ax

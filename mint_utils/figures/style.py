@@ -3,12 +3,12 @@
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation
 
 ROLE_COLOURS = {
     "member": "#0072B2",
     "held_out": "#56B4E9",
     "external": "#D55E00",
-    "query": "#666666",
 }
 TARGET_COLOURS = {"audited": "#0072B2", "untrained_twin": "#E69F00", "pixels": "#999999"}
 TARGET_NAMES = {
@@ -20,7 +20,6 @@ ACCESS_NAMES = {
     "outcome": "embeddings",
     "activations": "activations",
     "head_blind": "class centres\n(no names)",
-    "none": "no model",
 }
 CONTRAST_NAMES = {
     "member_vs_external": "member images against\npersons never seen",
@@ -46,6 +45,15 @@ def axes(ax: Axes | None, width: float = 7, height: float = 4) -> Axes:
         ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
     sns.despine(ax=ax)
     return ax
+
+
+def legend_below(ax: Axes, columns: int) -> None:
+    """A legend half an inch under the axis, whatever the height of the axes."""
+    down = ScaledTranslation(0, -0.55, ax.get_figure(root=True).dpi_scale_trans)
+    ax.legend(
+        frameon=False, fontsize=8, loc="upper left", ncols=columns, borderaxespad=0,
+        bbox_to_anchor=(0, 0), bbox_transform=ax.transAxes + down,
+    )  # fmt: skip
 
 
 def method_name(method: str, aad: str) -> str:

@@ -24,7 +24,7 @@ HOW_TO_GET_IT = (
 class LfwSource(FolderSource):
     """The LFW person folders: ``lfw/PERSON`` or ``lfw/images/PERSON``.
 
-    Where neither exists it is downloaded once into data/raw/lfw; without a network the error
+    Where neither exists it is downloaded once into data/raw/lfw_download; without a network the error
     says how to get it.
     """
 
