@@ -17,9 +17,10 @@ def embedding_norm(activations: Activations) -> np.ndarray:
 
 
 def flip_consistency(activations: Activations) -> np.ndarray:
-    """Cosine of the embeddings of an image and its mirror image (after the augmentation attack of arXiv 2007.14321).
+    """Cosine of the embeddings of an image and its mirror image.
 
-    A model is more stable around what it was trained on.
+    A model is more stable around what it was trained on; after the augmentation attack of
+    arXiv 2007.14321, with embeddings in place of labels.
     """
     plain, mirrored = (activations.vector("outcome", view) for view in ("plain", "flip"))
     lengths = np.linalg.norm(plain, axis=1) * np.linalg.norm(mirrored, axis=1)
@@ -37,7 +38,10 @@ def head_margin(activations: Activations) -> np.ndarray:
 
 
 def head_entropy(activations: Activations) -> np.ndarray:
-    """Negative entropy of the class distribution (cf. ML-Leaks, arXiv 1806.01246: confident on members)."""
+    """Negative entropy of the class distribution: models are confident on members.
+
+    Compare ML-Leaks (arXiv 1806.01246).
+    """
     return activations.vector("head")[:, 2]
 
 

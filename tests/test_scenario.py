@@ -240,3 +240,13 @@ def test_a_relative_path_means_the_same_file_in_every_folder(tmp_path, monkeypat
     monkeypatch.chdir(locations.REPOSITORY)
     assert load_scenario(name).name == "mine"
     assert portable_name("synthetic") == "synthetic"
+
+
+def test_chance_cannot_decide_whom_a_published_model_was_trained_on():
+    with pytest.raises(ScenarioError, match="assignment: observed"):
+        load_scenario("synthetic", {"audited_model": {"family": "facenet"}})
+
+
+def test_label_free_audits_keep_a_pixels_control():
+    with pytest.raises(ScenarioError, match="pixels control has no method"):
+        load_scenario("facenet_casia", {"rivals": ["flip_consistency"]})

@@ -24,8 +24,8 @@ HOW_TO_GET_IT = (
 class LfwSource(FolderSource):
     """The LFW person folders: ``lfw/PERSON`` or ``lfw/images/PERSON``.
 
-    Where neither exists it is downloaded once into data/raw/lfw_download; without a network the error
-    says how to get it.
+    Where neither exists it is downloaded once into data/raw/lfw_download; without a network the
+    error says how to get it.
     """
 
     def __init__(self, spec: LfwFaces, seed: int):
