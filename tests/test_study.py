@@ -93,7 +93,11 @@ def steps_folder():
 def test_an_interrupted_run_goes_on_and_ends_the_same(isolated, tiny_report):
     command = [sys.executable, "-m", "mint_utils.cli", "run", "synthetic", "--tiny"]
     log = (isolated / "log").open("w")
-    running = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    running = subprocess.Popen(
+        command, stdout=log, stderr=log, start_new_session=True,
+        # Where tests run in a shell's background, SIGINT is ignored and would stay so.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 240
     while not list(steps_folder().glob("synthetic/02_audited_model-*/done.json")):
         assert running.poll() is None and time.monotonic() < deadline
