@@ -165,9 +165,11 @@ def explore(material: Material) -> widgets.Widget:
         """Another tap or channel has another range."""
         channel.max = material.activations.vector(tap.value).shape[1] - 1
         values = material.activations.vector(tap.value)[:, channel.value]
-        threshold.min, threshold.max = -np.inf, np.inf  # so that no order of the two is refused
-        threshold.min, threshold.max = float(values.min()), float(values.max())
-        threshold.value = float(np.median(values))
+        low, high = float(values.min()), float(values.max())
+        with threshold.hold_sync():  # widen, move, narrow: no step on the way is refused or shown
+            threshold.min, threshold.max = min(threshold.min, low), max(threshold.max, high)
+            threshold.value = float(np.median(values))
+            threshold.min, threshold.max = low, high
 
     def redraw(_change) -> None:
         now = replace(
@@ -180,4 +182,7 @@ def explore(material: Material) -> widgets.Widget:
         control.observe(refit_sliders, "value")
     for control in (tap, channel, member, external, threshold):
         control.observe(redraw, "value")
-    return widgets.HBox([widgets.VBox([tap, channel, member, external, threshold]), picture])
+    controls = widgets.VBox([tap, channel, member, external, threshold])
+    controls.layout.flex = "0 0 310px"  # the picture gives way, never the controls
+    picture.layout = widgets.Layout(flex="1 1 0", min_width="0", object_fit="contain")
+    return widgets.HBox([controls, picture])

@@ -10,25 +10,31 @@ from mint_utils.figures.style import ROLE_COLOURS, axes
 
 def faces_by_role(faces: FaceSet, persons: int = 3, each: int = 5, size: int = 96, ax=None) -> Axes:
     """A mosaic: for each role some persons, a row each, with up to ``each`` of their images."""
-    roles = [role for role in ROLE_COLOURS if (faces.table["role"] == role).any()]
-    ax = axes(ax, 1.5 * each * len(roles), 1.5 * persons)
+    blocks = {role: _rows_by_person(faces, role, persons, each) for role in ROLE_COLOURS}
+    blocks = {role: rows for role, rows in blocks.items() if rows}
+    widths = [max(map(len, rows)) * size for rows in blocks.values()]
     gap = size // 6
-    width = len(roles) * (each * size + gap) - gap
-    canvas = np.full((persons * size, width, 3), 255, np.uint8)
-    for column, role in enumerate(roles):
-        left = column * (each * size + gap)
-        some = faces.table.index[faces.table["role"] == role].to_series()
-        by_person = some.groupby(faces.table["identity"][some]).apply(list)
-        for row, rows in enumerate(by_person.iloc[:persons]):
-            pixels = faces.pixels(size, rows[:each])
-            for place, picture in enumerate(pixels):
-                top, start = row * size, left + place * size
+    ax = axes(ax, 1.5 * sum(widths) / size, 1.5 * persons)
+    shape = (persons * size, sum(widths) + gap * (len(widths) - 1), 3)
+    canvas, left = np.full(shape, 255, np.uint8), 0
+    for (role, people), width in zip(blocks.items(), widths, strict=True):
+        for down, rows in enumerate(people):
+            for across, picture in enumerate(faces.pixels(size, rows)):
+                top, start = down * size, left + across * size
                 canvas[top : top + size, start : start + size] = picture
         name = role.replace("_", " ")
         ax.text(left, -size / 12, name, color=ROLE_COLOURS[role], weight="bold", va="bottom")
+        left += width + gap
     ax.imshow(canvas, interpolation="none")
     ax.set_axis_off()
     return ax
+
+
+def _rows_by_person(faces: FaceSet, role: str, persons: int, each: int) -> list[list[int]]:
+    """Rows of the first ``each`` images of the first ``persons`` persons in a role."""
+    some = faces.table[faces.table["role"] == role]
+    groups = some.groupby("identity", sort=False).groups
+    return [list(rows[:each]) for rows in list(groups.values())[:persons]]
 
 
 def images_by_split(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
