@@ -34,7 +34,7 @@ def altered(scenario, **audited_model):
 
 def facenet_scenario(**audited_model):
     model = {"family": "facenet", **audited_model}
-    return load_scenario("synthetic", {"audited_model": model})
+    return load_scenario("facenet_casia", {"audited_model": model})
 
 
 def weights_of(model: AuditedModel) -> dict[str, torch.Tensor]:

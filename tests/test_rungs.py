@@ -203,9 +203,8 @@ UNFITTED = {
     "audited flip_consistency outcome": 0.2,
     "audited embedding_norm outcome": 3.0,
     "untrained_twin flip_consistency outcome": -1.5,
-    "untrained_twin embedding_norm outcome": 2.0,
-    "pixels flip_consistency pixels": 0.0,
-    "pixels embedding_norm pixels": 2.0,
+    "untrained_twin embedding_norm outcome": 1.0,
+    "pixels embedding_norm pixels": 1.0,
 }
 
 
@@ -219,7 +218,16 @@ def test_with_nothing_fitted_a_control_counts_in_its_stronger_reading():
     assert step["best_control"] == "untrained_twin: flip_consistency on outcome (reversed)"
     assert step["control_auc"] > 0.75
     assert step["p"] > 0.9
-    assert step["control_p"] == pytest.approx(4 / 201), "two readings, and two controls"
+    assert step["control_p"] == pytest.approx(6 / 201), "two readings of three methods"
+
+
+def test_with_nothing_fitted_every_method_of_a_control_has_to_be_beaten():
+    weak = {"untrained_twin flip_consistency outcome": 0.0}
+    alone = rung({"audited flip_consistency outcome": 1.0} | weak, persons={"test": 30})
+    beside = {"untrained_twin embedding_norm outcome": 2.0}
+    both = rung({"audited flip_consistency outcome": 1.0} | weak | beside, persons={"test": 30})
+    assert alone["p"] < 0.05 < both["p"]
+    assert both["best_control"] == "untrained_twin: embedding_norm on outcome"
 
 
 def test_a_head_method_is_not_left_without_its_pixels_control():

@@ -257,8 +257,9 @@ def test_no_rungs_cannot_tell():
 
 def test_warnings_say_who_attests_to_the_roles():
     unread = pd.DataFrame({"image_id": ["a", "b"]})
-    assert warnings(unread.iloc[:0], "", "random") == []
-    said = warnings(unread, "the paper's authors", "observed")
+    assert warnings(unread.iloc[:0], "", "random", {}) == []
+    said = warnings(unread, "the paper's authors", "observed", {})
     assert "2 images could not be read" in said[0]
     assert "the paper's authors" in said[1]
-    assert "nobody that the scenario names" in warnings(unread.iloc[:0], "", "observed")[0]
+    assert "nobody that the scenario names" in warnings(unread.iloc[:0], "", "observed", {})[0]
+    assert "seed = 7" in warnings(unread.iloc[:0], "", "random", {"seed": 7})[0]
