@@ -438,3 +438,12 @@ def test_pixels_see_the_picture_and_nothing_else():
         assert torch.isfinite(model.module(model.preprocess(flat))).all()
     assert not list(model.module.parameters())
     assert model.digest() == pixels_model().digest()
+
+
+def test_arcface_trains_another_model_than_cosface(isolated, small_scenario, small_faces):
+    spec = small_scenario.audited_model.model_copy(update={"loss": "arcface"})
+    other = open_model(small_scenario.model_copy(update={"audited_model": spec}), small_faces)
+    cosface = open_model(small_scenario, small_faces)
+    assert other.head.shape == cosface.head.shape == (12, spec.embedding)
+    assert torch.isfinite(other.head).all()
+    assert other.digest() != cosface.digest()

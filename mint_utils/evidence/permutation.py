@@ -38,8 +38,9 @@ def cell_auc(wins, sizes, positive: np.ndarray, negative: np.ndarray) -> np.ndar
 def label_p(score, identity, positive, seed: int = 0) -> float:
     """One-sided p for AUC <= 0.5 by permuting roles over persons, exactly where that is feasible.
 
-    Persons on one side only exchange their labels; persons on both sides exchange their own two
-    parts instead.
+    Persons on one side exchange their labels. Where persons are on both sides, each one's images
+    exchange roles among themselves instead: swapping two parts of unequal size would bring the
+    persons' own levels into the comparison.
     """
     wins, sizes, observed = _role_cells(score, identity, positive)
     if len(np.unique(identity)) < len(sizes):
@@ -65,7 +66,7 @@ def gain_p(score, control, identity, positive, draws: int = 10_000, seed: int = 
     source, owner, is_positive = used // (2 * persons), used % (2 * persons) // 2, used % 2
     swap = np.random.default_rng(seed).random((draws, persons)) < 0.5
     swap[0] = False  # the observed arrangement counts, so p is never 0
-    taken = (swap[:, owner] ^ (source == 1)).astype(int) == 0
+    taken = swap[:, owner] == (source == 1)
 
     def auc_of(cells):
         return cell_auc(wins, sizes, cells & (is_positive == 1), cells & (is_positive == 0))
