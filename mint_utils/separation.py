@@ -10,15 +10,16 @@ from mint_utils.activations.store import Activations
 from mint_utils.faces import FaceSet
 
 
-def opposite_rows(table: pd.DataFrame, each: int = 2) -> list[int]:
+def opposite_rows(table: pd.DataFrame, mapped: np.ndarray, each: int = 2) -> list[int]:
     """Rows of ``each`` images of member persons, then as many of externals, all different persons.
 
-    Member images come first where there are any, else held-out ones.
+    Member images come first where there are any, else held-out ones. Only images whose maps are
+    kept (``mapped``, bool, one an image) are taken.
     """
     role = "member" if (table["role"] == "member").any() else "held_out"
     rows = []
     for side in (role, "external"):
-        some = table[table["role"] == side].drop_duplicates("identity")
+        some = table[(table["role"] == side) & mapped].drop_duplicates("identity")
         rows += some.index[:each].tolist()
     return rows
 

@@ -27,7 +27,7 @@ def drawings(beside_tiny):
     rungs = pd.read_csv(beside_tiny / "tables" / "rungs.csv")
     one = scores[(scores["method"] == "vanilla") & (scores["aad"].isin(["outcome", "pixels"]))]
     one = one[one["seed"] == "all"]
-    rows = opposite_rows(face_set.table)
+    rows = opposite_rows(face_set.table, recorded["audited"].mapped)
     pairs = pd.DataFrame({"cosine": [0.9, 0.8, 0.1, 0.2], "genuine": [True, True, False, False]})
     contrast = "member_vs_external"
     return {

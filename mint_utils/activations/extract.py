@@ -20,7 +20,6 @@ from mint_utils.provenance import code_digest
 from mint_utils.scenario import fingerprint
 
 VIEWS = {"plain": lambda x: x, "flip": lambda x: x.flip(3)}  # on (B, 3, H, W)
-FORMAT = 1  # of the shards; a change here makes old stores foreign
 
 
 def extract(
@@ -76,7 +75,6 @@ def embeddings(model: AuditedModel, faces: FaceSet, batch_size: int = 64) -> np.
 def _key(model, faces: FaceSet, target, views, mapped, shard_size) -> dict:
     images = faces.table[["image_id", "digest"]].to_numpy().tolist()
     return {
-        "format": FORMAT,
         "code": code_digest("audited", "activations"),
         "count": len(faces),
         "target": target,
