@@ -18,8 +18,12 @@ outcome         the model outcome y = M(d): the embedding
 head            the classifier's class centres; what an auditor has who works with the developer
 detector        a MINT model T: ``vanilla`` (MLP on vectors) or ``cnn`` (CNN on maps)
 rival           a membership-inference method that is not MINT
-target          what a method looked at: ``audited``, or a control: ``untrained_twin``, ``pixels``
-access          what an auditor must have: ``outcome``, ``activations``, ``head_blind``, ...
+target          what a method looked at: ``audited``, or a control: ``untrained_twin`` (random
+                weights), ``reference_twin`` (trained, never on that person), ``pixels`` (no model)
+access          what an auditor must have: ``outcome``, ``activations``, ``twin`` (and reference
+                models), ``head_blind``, ``head_named`` (and whose class is whose)
+view            an image mirrored, shifted, scaled, blurred or noisy; consistency is over views
+album           k images of one person, audited together
 rung            one access level with one unit (an image, or an album of k images)
 verdict         the sentence that the evidence supports
 """

@@ -1,4 +1,4 @@
-"""The command line: list, check, run, compare, verify."""
+"""The command line: list, check, run, ask, compare, verify."""
 
 import json
 import sys
@@ -9,7 +9,13 @@ import typer
 import yaml
 
 from mint_utils import locations
-from mint_utils.scenario_file import ScenarioError, load_scenario, scenario_names, tiny_overrides
+from mint_utils.scenario_file import (
+    ScenarioError,
+    load_scenario,
+    scenario_names,
+    scenario_path,
+    tiny_overrides,
+)
 
 app = typer.Typer(
     help="Was this face in the training data? The Membership Inference Test, with its controls.",
@@ -96,6 +102,44 @@ def run(
         verdict = json.loads((report / "verdict.json").read_text())
         typer.secho(f"\n{report.name}: {verdict['verdict']}", bold=True)
         typer.echo(f"{verdict['sentence']}\n{report / 'index.html'}")
+
+
+@app.command()
+def ask(
+    name: Annotated[str, typer.Argument(help="a scenario that was run")],
+    folder: Annotated[Path, typer.Argument(help="aligned images, cropped as those of the run")],
+    one_person: Annotated[
+        bool, typer.Option("--one-person", help="they all show the same person")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="write every number to this file as well")
+    ] = None,
+) -> None:
+    """Ask a finished run about images of unknown membership: a p-value each, in words.
+
+    Subfolders are looked into; nothing of the images is kept.
+    Example: mint-study ask lfw ~/photos/me --one-person
+    """
+    from mint_utils.answers import in_words
+    from mint_utils.ask import ask as asked
+
+    try:
+        answer = asked(_report_of(name), folder, one_person)
+        if csv:
+            answer.table.to_csv(csv, index=False)
+    except (*EXPECTED, FloatingPointError) as error:
+        raise _fail(error) from error
+    typer.echo(in_words(answer))
+
+
+def _report_of(name: str) -> Path:
+    """The report of a scenario's name or .yml file, or the report that ``name`` itself is."""
+    if (Path(name) / "manifest.json").is_file():
+        return Path(name)
+    report = locations.reports() / (Path(name).stem if name.endswith((".yml", ".yaml")) else name)
+    if not report.is_dir():
+        scenario_path(name)  # names the nearest one if there is no such scenario at all
+    return report
 
 
 @app.command()

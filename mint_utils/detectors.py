@@ -79,11 +79,15 @@ class CnnNet(nn.Module):
         return self.joined(torch.cat([branch(x) for branch, x in branches], 1)).squeeze(1)
 
 
-NETS = {"vanilla": VanillaNet, "cnn": CnnNet}
+SCALED_AT_ONCE = 2e9  # bytes
+NETS = {"vanilla": VanillaNet, "cnn": CnnNet, "calibrated": VanillaNet}
 
 
 class Detector:
-    """A MINT model. ``method`` is ``vanilla`` (one matrix) or ``cnn`` (maps and vectors)."""
+    """A MINT model: ``vanilla`` or ``calibrated`` (one matrix), or ``cnn`` (maps and vectors).
+
+    Calibrated MINT is the same MLP, on how steady the model is instead of what it puts out.
+    """
 
     def __init__(self, method: str, seed: int = 0, epochs: int = 60, width: int = 128):
         if method not in NETS:
@@ -110,9 +114,10 @@ class Detector:
         self.net = NETS[self.method](self.shapes, self.width)
         optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=1e-2)
         best, patience = (-1.0, None), 0
+        inputs, prepare = self._ready(inputs)
         for _ in range(self.epochs):
-            self._one_epoch(inputs, label, train, optimiser)
-            reached = auc(self._logits(inputs, held), is_member[held])
+            self._one_epoch(inputs, prepare, label, train, optimiser)
+            reached = auc(self._logits(inputs, prepare, held), is_member[held])
             if reached > best[0]:
                 best, patience = (reached, copy.deepcopy(self.net.state_dict())), 0
             else:
@@ -128,22 +133,31 @@ class Detector:
         shapes = [tuple(x.shape[1:]) for x in inputs]
         if shapes != self.shapes:
             raise ValueError(f"fitted on inputs of shape {self.shapes}, got {shapes}")
-        return self._logits(inputs, torch.arange(len(inputs[0])))
+        return self._logits(inputs, self._scaled, torch.arange(len(inputs[0])))
 
-    def _one_epoch(self, inputs, label, rows, optimiser, batch: int = 64) -> None:
+    def _ready(self, inputs: list[torch.Tensor]):
+        """Inputs scaled once for all epochs, or, where that needs too much memory, batch by batch.
+
+        Returns them with what a batch still has to go through.
+        """
+        if sum(x.numel() * 4 for x in inputs) <= SCALED_AT_ONCE:
+            return self._scaled(inputs), list
+        return inputs, self._scaled
+
+    def _one_epoch(self, inputs, prepare, label, rows, optimiser, batch: int = 64) -> None:
         self.net.train()
         weight = (1 - label[rows]).sum() / label[rows].sum()  # both sides weigh the same
         for some in rows[torch.randperm(len(rows))].split(batch):
-            logits = self.net(self._scaled([x[some] for x in inputs]))
+            logits = self.net(prepare([x[some] for x in inputs]))
             loss = F.binary_cross_entropy_with_logits(logits, label[some], pos_weight=weight)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
 
     @torch.no_grad()
-    def _logits(self, inputs, rows, batch: int = 1024) -> np.ndarray:
+    def _logits(self, inputs, prepare, rows, batch: int = 1024) -> np.ndarray:
         self.net.eval()
-        parts = [self.net(self._scaled([x[some] for x in inputs])) for some in rows.split(batch)]
+        parts = [self.net(prepare([x[some] for x in inputs])) for some in rows.split(batch)]
         return torch.cat(parts).numpy()
 
     def _learn_scaling(self, inputs: list[torch.Tensor]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mint_utils.scenario import Roles, Scenario, Splits
+from mint_utils.scenario import FaceSource, Roles, Scenario, Splits
 from mint_utils.sources import Source
 
 COLUMNS = ["image_id", "identity", "source", "role", "split"]
@@ -73,7 +73,11 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
 
     Raises ValueError if a person is on both sides undeclared or too few persons can be split.
     """
-    listed = [source.images().assign(source=group) for group, source in sources.items()]
+    specs = {spec.group or spec.kind: spec for spec in scenario.faces}
+    listed = [
+        without_excluded(source.images(), specs[group]).assign(source=group)
+        for group, source in sources.items()
+    ]
     table = pd.concat(listed, ignore_index=True)
     for spec in scenario.faces:
         _refuse_unknown_persons("held_out_persons", spec.held_out_persons, table["identity"])
@@ -81,7 +85,6 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
     if scenario.assignment == "random":
         table["role"], table["set_aside"] = _random_roles(table, scenario.roles, scenario.seed)
     else:
-        specs = {spec.group or spec.kind: spec for spec in scenario.faces}
         table["role"] = [
             "held_out" if identity in specs[group].held_out_persons else specs[group].role
             for group, identity in zip(table["source"], table["identity"], strict=True)
@@ -90,6 +93,12 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
     _refuse_persons_on_both_sides(table)
     table["split"] = _splits(table, scenario.splits, scenario.seed)
     return FaceSet(table[[*COLUMNS, "set_aside"]], sources)
+
+
+def without_excluded(images: pd.DataFrame, spec: FaceSource) -> pd.DataFrame:
+    """A source's images but those of persons whom it excludes; ValueError for an unknown one."""
+    _refuse_unknown_persons("exclude", spec.exclude, images["identity"])
+    return images[~images["identity"].isin(spec.exclude)].reset_index(drop=True)
 
 
 def chance(seed: int, *words: object) -> float:

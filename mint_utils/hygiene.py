@@ -1,27 +1,32 @@
-"""What is wrong with a set of faces before any audit: unreadable, twice there, no faces at all."""
+"""What is wrong with a set of faces before any audit: unreadable, twice there, no faces at all.
+
+What look-alikes and unlike sides there are, near_duplicates.py and parity.py say; nothing of that
+stops an audit, so its report has to say it.
+"""
 
 import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
 
-from mint_utils.faces import FaceSet, resized
+from mint_utils.face_boxes import face_boxes
+from mint_utils.faces import FaceSet
+from mint_utils.near_duplicates import near_duplicate_warnings, perceptual_hash
+from mint_utils.parity import parity_warnings
 from mint_utils.scenario import Scenario
 from mint_utils.sources import UnreadableImage
-
-FACE_PROBABILITY = 0.8  # MTCNN's confidence from which we believe it saw a face
 
 
 @dataclass(frozen=True)
 class Inspection:
     """What one pass over all images found.
 
-    ``faces`` has the readable images, with a column ``digest`` (SHA-256 of the pixels);
-    ``skipped`` (image_id, why) the others; ``duplicates`` (image_id, role, same_as, same_as_role)
-    the images whose pixels an earlier image has too.
+    ``faces`` has the readable images, with columns ``digest`` (SHA-256 of the pixels) and
+    ``perceptual`` (what near_duplicates compares); ``skipped`` (image_id, why) the others;
+    ``duplicates`` (image_id, role, same_as, same_as_role) the images whose pixels an earlier image
+    has too.
     """
 
     faces: FaceSet
@@ -34,17 +39,19 @@ def inspect(faces: FaceSet) -> Inspection:
 
     Raises ValueError if nothing can be read, or if one image is on both sides of the audit.
     """
-    digests, skipped = [], []
+    digests, perceptual, skipped = [], [], []
     for row in tqdm(range(len(faces)), desc="reading faces", unit="image"):
         try:
             image = faces.read(row)
             digests.append(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest())
+            perceptual.append(perceptual_hash(image))
         except UnreadableImage as error:
             digests.append(None)
+            perceptual.append(None)
             skipped.append({"image_id": faces.table["image_id"][row], "why": str(error)})
     if len(skipped) == len(faces):
         raise ValueError(f"none of {len(faces)} images can be read; the first: {skipped[0]['why']}")
-    checked = FaceSet(faces.table.assign(digest=digests), faces.sources)
+    checked = FaceSet(faces.table.assign(digest=digests, perceptual=perceptual), faces.sources)
     orphans = _without_members(checked.table)
     why = "held out of a person none of whose member images can be read"
     skipped += [{"image_id": i, "why": why} for i in checked.table.loc[orphans, "image_id"]]
@@ -105,23 +112,24 @@ def share_with_a_face(faces: FaceSet, sample: int = 24, seed: int = 0) -> float:
 
     Raises ValueError if none is found, because then this is not a folder of faces.
     """
-    from facenet_pytorch import MTCNN  # torch takes seconds to import; most callers need it not
-
     if not len(faces):
         raise ValueError(
             "no images of a source are left: lower roles.min_images, check roles.exclude"
         )
     rows = np.random.default_rng(seed).choice(len(faces), min(sample, len(faces)), replace=False)
-    finder = MTCNN(keep_all=False, device="cpu")
-    found = []
-    for row in rows:
-        # A tight crop is enlarged and framed, or the detector misses faces it would know.
-        picture = np.pad(resized(faces.read(row), 160), ((40, 40), (40, 40), (0, 0)), "edge")
-        _, probability = finder.detect(Image.fromarray(picture))
-        found.append(probability[0] is not None and probability[0] >= FACE_PROBABILITY)
-    if not any(found):
+    found = ~np.isnan(face_boxes(faces.read(row) for row in rows)[:, 0])
+    if not found.any():
         raise ValueError(
             f"MTCNN found no face in any of {len(rows)} sampled images, such as "
             f"{faces.table['image_id'][rows[0]]}: is this a folder of faces?"
         )
-    return float(np.mean(found))
+    return float(found.mean())
+
+
+def hygiene_warnings(near_duplicates: pd.DataFrame, parity: pd.DataFrame) -> list[str]:
+    """What a report must say of its faces, from the tables that notebook 01 saved; [] if nothing.
+
+    ``near_duplicates`` is that of near_duplicates.py and ``parity`` that of parity.py, as they come
+    back from a CSV file; either may be empty.
+    """
+    return near_duplicate_warnings(near_duplicates) + parity_warnings(parity)

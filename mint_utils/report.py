@@ -20,7 +20,7 @@ from mint_utils.figures.style import METHOD_NAMES
 from mint_utils.pages import PageExporter
 
 PAGES = Path(__file__).parent / "pages"
-HEADLINE = "05_detectors_beside_controls.png"
+HEADLINE, BESIDE = "05_access_ladder.png", "05_detectors_beside_controls.png"
 ACCESS = ("outcome", "activations", "twin", "head_blind", "head_named")
 CONTRASTS = ("member_vs_external", "member_vs_held_out", "held_out_vs_external")
 ROLES = ("member", "held_out", "external", "query")
@@ -30,7 +30,13 @@ COLUMNS = {
     "gain_low gain_high p p_holm verdict",
     "metrics": "unit_kind contrast method kind target aad seed metric value low high",
     "faces": "image_id identity source role split",
+    "thresholds": "access unit_kind k contrast method nominal_fpr fpr fpr_upper tpr tpr_low "
+    "tpr_high ppv_at_1pct ppv_at_10pct ppv_at_50pct note",
+    "source_out": "source target method aad persons fpr low high note",
+    "swapped": "contrast unit_kind k method aad access auc_a a_low a_high auc_b b_low b_high "
+    "auc_difference difference_low difference_high",
 }
+CALLED_AT = 0.05  # the nominal false-positive rate that the page shows
 
 
 def notebook_html(
@@ -76,7 +82,7 @@ def write_index(folder: Path) -> Path:
             f"Run `mint-study run {folder.name}`, or name a folder under reports/ that has one."
         )
     manifest = _json(folder / "manifest.json")
-    headline, gallery = _figures(folder / "figures")
+    figures = _figures(folder / "figures")
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
     pages.filters["in_words"] = _in_words
     page = pages.get_template("index.html.j2").render(
@@ -84,11 +90,15 @@ def write_index(folder: Path) -> Path:
         verdict=_json(folder / "verdict.json"),
         manifest=manifest,
         scenario_text=yaml.safe_dump(manifest.get("scenario"), sort_keys=False, allow_unicode=True),
-        ladder=_ladder(_table(folder, "rungs")),
+        ladder=_by_contrast(_table(folder, "rungs")),
         methods=_methods(_table(folder, "metrics")),
+        thresholds=_by_contrast(_called(_table(folder, "thresholds"))),
+        source_out=_table(folder, "source_out").to_dict("records"),
+        swapped=_turned_round(_table(folder, "swapped")),
         faces=_faces(_table(folder, "faces")),
-        headline=headline,
-        gallery=gallery,
+        headline=figures.pop(HEADLINE, None),
+        beside=figures.pop(BESIDE, None),
+        gallery=list(figures.values()),
         notebooks=sorted(path.stem for path in folder.glob("[0-9][0-9]_*.html")),
     )
     target = folder / "index.html"
@@ -130,8 +140,8 @@ def _rank(order: tuple[str, ...], word: str) -> int:
     return order.index(word) if word in order else len(order)
 
 
-def _ladder(rungs: pd.DataFrame) -> dict[str, list[dict]]:
-    """Rows of rungs.csv by contrast, from the least access to the most, small albums first."""
+def _by_contrast(rungs: pd.DataFrame) -> dict[str, list[dict]]:
+    """Rows of rungs by contrast, from the least access to the most, small albums first."""
     rows = rungs.to_dict("records")
     rows.sort(
         key=lambda r: (_rank(CONTRASTS, r["contrast"]), _rank(ACCESS, r["access"]), r["k"] or 0)
@@ -140,6 +150,17 @@ def _ladder(rungs: pd.DataFrame) -> dict[str, list[dict]]:
         c: [r for r in rows if r["contrast"] == c]
         for c in dict.fromkeys(r["contrast"] for r in rows)
     }
+
+
+def _called(thresholds: pd.DataFrame) -> pd.DataFrame:
+    """The rows at the rate that the page shows, of rungs at which a threshold can be called."""
+    return thresholds[(thresholds["nominal_fpr"] == CALLED_AT) & thresholds["fpr"].notna()]
+
+
+def _turned_round(swapped: pd.DataFrame) -> list[dict]:
+    """Image and album rows of the paper's contrast, the clearest difference first; ten at most."""
+    some = swapped[swapped["contrast"] == CONTRASTS[0]]
+    return some.sort_values("auc_difference", ascending=False).head(10).to_dict("records")
 
 
 def _methods(metrics: pd.DataFrame) -> dict:
@@ -157,7 +178,8 @@ def _methods(metrics: pd.DataFrame) -> dict:
         key = (row["target"], row["kind"], row["method"], row["aad"])
         found.setdefault(key, {})[row["metric"]] = row
     targets = {target for target, *_ in found}
-    controls = [target for target in ("untrained_twin",) if target in targets]
+    twins = ("untrained_twin", "reference_twin", "shuffled_labels")
+    controls = [target for target in twins if target in targets]
     table = {"contrast": contrast, "controls": controls, "rows": {}, "pixels": []}
     for (target, kind, method, aad), values in found.items():
         if "auc" not in values or target not in ("audited", "pixels"):
@@ -189,8 +211,8 @@ def _faces(faces: pd.DataFrame) -> dict:
     return {"splits": splits, "rows": rows}
 
 
-def _figures(folder: Path) -> tuple[dict | None, list[dict]]:
-    """The headline figure (None if there is none) and the others, as data URIs with captions."""
+def _figures(folder: Path) -> dict[str, dict]:
+    """Every figure by file name, as a data URI with its caption and alternative text."""
     captions, figures = _json(folder / "captions.json"), {}
     for path in sorted(folder.glob("*.png")):
         name = re.sub(r"^\d+_", "", path.stem).replace("_", " ").capitalize()
@@ -200,5 +222,4 @@ def _figures(folder: Path) -> tuple[dict | None, list[dict]]:
             "caption": said.get("caption") or name,
             "alt": said.get("alt") or said.get("caption") or name,
         }
-    headline = figures.pop(HEADLINE, None)
-    return headline, list(figures.values())
+    return figures

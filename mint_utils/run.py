@@ -22,13 +22,13 @@ from mint_utils.faces import FaceSet
 from mint_utils.provenance import code_digest
 from mint_utils.scenario import Scenario, fingerprint
 from mint_utils.scenario_file import load_scenario
-from mint_utils.sources import open_sources
+from mint_utils.sources import SOURCES, open_sources
 
 STEPS = {  # step -> the parts of the scenario that it is the first to depend on
     "01_faces": {"seed", "assignment", "attested_by", "faces", "roles", "splits"},
     "02_audited_model": {"audited_model"},
-    "03_activations": {"controls", "detectors"},
-    "04_detectors": {"rivals"},
+    "03_activations": {"controls", "detectors", "rivals", "references", "swapped_halves"},
+    "04_detectors": {"albums"},
     "05_evidence": {"name", "question", "resamples"},
     "06_explorer": set(),
 }
@@ -139,15 +139,20 @@ def _plain(value):
 def _step_keys(scenario: Scenario) -> dict[str, str]:
     content = scenario.model_dump(mode="json")
     stamps = {group: source.stamp() for group, source in open_sources(scenario).items()}
-    keys, before = {}, fingerprint([code_digest(), stamps, _weights_stamp(scenario)])
+    elsewhere = getattr(scenario.audited_model, "trained_on", None)
+    if elsewhere:
+        stamps["trained on"] = SOURCES[elsewhere.kind](elsewhere, scenario.seed).stamp()
+    models = [scenario.audited_model, getattr(scenario.references, "model", None)]
+    weights = [_weights_stamp(model) for model in models]
+    keys, before = {}, fingerprint([code_digest(), stamps, weights])
     for step, parts in STEPS.items():
         before = fingerprint([before, {part: content[part] for part in sorted(parts)}])
         keys[step] = before
     return keys
 
 
-def _weights_stamp(scenario: Scenario) -> list:
-    weights = getattr(scenario.audited_model, "weights", None)
+def _weights_stamp(model) -> list:
+    weights = getattr(model, "weights", None)
     if not weights:
         return []
     stat = locations.find(weights, f"weights {weights!r}").stat()

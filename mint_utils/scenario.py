@@ -20,15 +20,19 @@ from pydantic import (
 from mint_utils.choices import not_a_choice
 
 Role = Literal["member", "held_out", "external"]
-Rival = Literal["embedding_norm", "flip_consistency", "head_max", "head_margin", "head_entropy"]
-Control = Literal["untrained_twin", "pixels"]
-Method = Literal["vanilla", "cnn"]
+Rival = Literal[
+    "embedding_norm", "flip_consistency", "augmentation_consistency", "batch_norm_distance",
+    "head_max", "head_margin", "head_entropy", "head_views", "head_named",
+    "lira_norm", "lira_consistency", "rmia_norm", "rmia_consistency",
+]  # fmt: skip
+Control = Literal["untrained_twin", "reference_twin", "pixels"]
+Method = Literal["vanilla", "cnn", "calibrated"]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # becomes part of file names
 
 
 def _each_once(values: tuple) -> tuple:
     if len(set(values)) < len(values):
-        raise ValueError(f"each may be named once: {', '.join(values)}")
+        raise ValueError(f"each may be named once: {', '.join(map(str, values))}")
     return values
 
 
@@ -55,6 +59,7 @@ class FaceSource(Block):
 
     role: Role | None = None  # observed assignment: the role of this source's images
     held_out_persons: tuple[str, ...] = ()  # persons whose images are held_out instead
+    exclude: tuple[str, ...] = ()  # persons left out of this source, such as those in another one
     group: str | None = Field(
         None, pattern=NAME
     )  # name in the `source` column of faces.csv; default: the kind
@@ -65,6 +70,7 @@ class SyntheticFaces(FaceSource):
 
     kind: Literal["synthetic"]
     persons: int = Field(240, ge=1)
+    first: int = Field(0, ge=0)  # number of the first person: 240 are others than those before
     images: int = Field(16, ge=1)  # a person
     size: int = Field(64, ge=16, le=512)  # pixels, square
     look: Literal["studio", "street"] = "studio"  # two visibly different photographic styles
@@ -101,6 +107,7 @@ class TrainedIResNet(Block):
     """A small IResNet (pre-activation IR blocks) that the study trains on the members."""
 
     family: Literal["iresnet"]
+    trained_on: AnySource | None = None  # these faces instead of the scenario's members
     widths: tuple[int, int, int, int] = (32, 64, 128, 256)  # channels of the four stages
     blocks: tuple[int, int, int, int] = (1, 1, 1, 1)  # blocks of the four stages
     embedding: int = Field(128, ge=2)
@@ -111,6 +118,9 @@ class TrainedIResNet(Block):
     learning_rate: float = Field(0.1, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
     flip: bool = True  # random horizontal flips in training
+    crop: float = Field(
+        0.0, ge=0, le=0.5
+    )  # random scale by up to this part, and shift by half of it
     taps: Taps = ("stage1", "stage2", "stage3", "stage4")
 
 
@@ -120,11 +130,33 @@ class Facenet(Block):
     family: Literal["facenet"]
     pretrained: Literal["casia-webface", "vggface2"] = "casia-webface"
     weights: str | None = None  # a .safetensors file under data/raw or MINT_DATA; else downloaded
+    standardise: bool = False  # each image by its own mean and deviation (the MS-Celeb weights)
     input_size: int = Field(160, ge=80)
     taps: Taps = ("conv2d_4b", "repeat_1", "repeat_2", "repeat_3", "block8")
 
 
 AnyModel = Annotated[TrainedIResNet | Facenet, Field(discriminator="family")]
+
+
+class Halves(Block):
+    """Small IResNets trained on random halves of the audit's own persons.
+
+    Two of each pair have all persons between them, so that everybody is unknown to one.
+    """
+
+    kind: Literal["halves"]
+    pairs: int = Field(2, ge=1)
+    epochs: int | None = Field(None, ge=1)  # default: as many as the audited model
+
+
+class Published(Block):
+    """Another published model that saw none of the persons."""
+
+    kind: Literal["published"]
+    model: Facenet
+
+
+References = Annotated[Halves | Published, Field(discriminator="kind")]
 
 
 class Detectors(Block):
@@ -171,6 +203,11 @@ class Scenario(Block):
         "untrained_twin",
         "pixels",
     )
+    references: References | None = None  # what reference_twin, lira_* and rmia_* look through
+    swapped_halves: bool = False  # train a second model on the externals and audit it as well
+    albums: Annotated[tuple[Annotated[int, Field(ge=2)], ...], AfterValidator(_each_once)] = (
+        2, 4, 8,
+    )  # photos of one person that are audited together  # fmt: skip
     splits: Splits = Splits()
     resamples: int = Field(1000, ge=400)  # of persons, for the intervals
     tiny: dict[str, object] = {}  # dotted overrides of the smallest size that shows the same
@@ -196,16 +233,37 @@ class Scenario(Block):
             )
         if self.assignment == "observed" and not all(roles):
             raise ValueError("assignment is observed: every source needs a `role`")
+        self._refuse_missing_references()
+        self._refuse_unswappable()
         if self.detectors.methods and self.splits.fit == 0:
             raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
         if not self.detectors.methods and not self.rivals:
             raise ValueError("nothing to score: name detectors.methods or rivals")
-        if not self.detectors.methods and "embedding_norm" not in self.rivals:
+        on_pictures = {"vanilla", "cnn"} & set(self.detectors.methods)
+        if not on_pictures and "embedding_norm" not in self.rivals:
             raise ValueError(
-                "the pixels control has no method: without detectors, rivals must name "
+                "the pixels control has no method: without vanilla or cnn, rivals must name "
                 "embedding_norm, the only rival that pictures alone can be asked"
             )
         return self
+
+    def _refuse_missing_references(self):
+        needing = [r for r in self.rivals if r.startswith(("lira_", "rmia_"))]
+        needing += ["reference_twin"] if "reference_twin" in self.controls else []
+        if needing and self.references is None:
+            raise ValueError(
+                f"{', '.join(needing)} look through reference models: add "
+                "`references: {kind: halves}` or a published one"
+            )
+
+    def _refuse_unswappable(self):
+        trained_here = isinstance(self.audited_model, TrainedIResNet)
+        if self.swapped_halves and (
+            self.assignment != "random" or not trained_here or self.audited_model.trained_on
+        ):
+            raise ValueError(
+                "swapped_halves needs a model that the study trains on members drawn by chance"
+            )
 
     @property
     def fingerprint(self) -> str:

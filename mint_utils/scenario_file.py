@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from mint_utils import locations
 from mint_utils.choices import not_a_choice
-from mint_utils.scenario import AnyModel, AnySource, Scenario
+from mint_utils.scenario import AnyModel, AnySource, References, Scenario
 
 
 class ScenarioError(ValueError):
@@ -110,7 +110,12 @@ def _tags(union: object, discriminator: str) -> list[str]:
     return [get_args(spec.model_fields[discriminator].annotation)[0] for spec in specs]
 
 
-CHOSEN_BY = {"kind": _tags(AnySource, "kind"), "family": _tags(AnyModel, "family")}
+CHOSEN_BY = {  # the last key before a block that has several shapes -> what chooses among them
+    "faces": _tags(AnySource, "kind"),
+    "trained_on": _tags(AnySource, "kind"),
+    "audited_model": _tags(AnyModel, "family"),
+    "references": _tags(References, "kind"),
+}
 
 
 def _in_words(error: ValidationError) -> str:
@@ -121,7 +126,8 @@ def _in_words(error: ValidationError) -> str:
         what = item["msg"].removeprefix("Value error, ")
         if item["type"] == "union_tag_not_found":
             key = item["ctx"]["discriminator"].strip("'")
-            what = f"needs a {key}: one of {', '.join(CHOSEN_BY[key])}"
+            block = next(part for part in reversed(item["loc"]) if part in CHOSEN_BY)
+            what = f"needs a {key}: one of {', '.join(CHOSEN_BY[block])}"
         if not isinstance(item["input"], dict | list | tuple):
             what += f" (got {item['input']!r})"
         said.setdefault(where, what)

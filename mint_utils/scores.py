@@ -1,9 +1,7 @@
-"""Every method on every target: one scores table. Controls take the same path as the audit.
+"""Every method on every target: one long table of scores, nothing read from it yet.
 
-Fitted on member and external images of the fit persons, less a validation part of those persons
-that decides early stopping and, later, which tap and method represent an access level. Scores are
-kept for the validation persons (split ``fit``), for calibrate and for test, whatever the method;
-never for an image that a detector was fitted on.
+Controls take the same path as the audited model. Every image that a detector was fitted on has
+no score; validation persons inside fit have one, because choices are made on them.
 """
 
 from collections.abc import Mapping
@@ -16,85 +14,197 @@ import torch
 from tqdm import tqdm
 
 from mint_utils.activations.store import Activations
+from mint_utils.audited.references import NAME as REFERENCE
+from mint_utils.audited.references import unseen_by
+from mint_utils.beyond import (
+    SIGNALS,
+    Unseen,
+    beyond_features,
+    consistency_features,
+    lira,
+    rmia,
+    unseen_mean,
+)
 from mint_utils.detectors import Detector
-from mint_utils.evidence.conformal import image_p_values
-from mint_utils.evidence.metrics import auc
 from mint_utils.faces import FaceSet, chance
+from mint_utils.relabelled import shuffled_over_persons, swapped
 from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario
+from mint_utils.score_table import as_rows
+from mint_utils.trials import BEYOND, Trial, detector_samples, trials
 
-COLUMNS = [
-    "unit", "unit_kind", "identity", "n_images", "split", "role", "method", "kind", "target",
-    "aad", "access", "seed", "score", "p_value",
-]  # fmt: skip
 VALIDATION = 0.35  # part of the fit persons that is not fitted on
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One method on one kind of auxiliary auditable data."""
+class Recording:
+    """One model's activations, and the images it may be asked about."""
 
-    method: str
-    kind: str  # mint or rival
-    aad: str  # a tap, outcome, combination, head or pixels
-    access: str
+    name: str
+    activations: Activations
+    unseen: np.ndarray  # bool, one an image of the face set
 
 
-def trials(activations: Activations, scenario: Scenario) -> list[Trial]:
-    """What can be tried on a target: the rows of the paper's Tables 1 and 4, and the rivals.
-
-    The ``pixels`` target has no layers: Vanilla MINT takes its image statistics, CNN MINT the
-    picture itself.
-    """
-    found = []
-    for method in scenario.detectors.methods:
-        if activations.target == "pixels":
-            found.append(Trial(method, "mint", "pixels", "none"))
-            continue
-        found += [Trial(method, "mint", tap, "activations") for tap in activations.taps]
-        if method == "vanilla":
-            found.append(Trial(method, "mint", "outcome", "outcome"))
-            if activations.has_head:
-                found.append(Trial(method, "mint", "head", "head_blind"))
-        found.append(Trial(method, "mint", "combination", "activations"))
-    for rival in scenario.rivals:
-        _, aad, access = RIVALS[rival]
-        if activations.target == "pixels":
-            # A picture and its mirror image have the same statistics: consistency is rounding.
-            if aad == "outcome" and rival != "flip_consistency":
-                found.append(Trial(rival, "rival", "pixels", "none"))
-        elif aad != "head" or activations.has_head:
-            found.append(Trial(rival, "rival", aad, access))
+def recordings(
+    targets: Mapping[str, Activations], faces: FaceSet, scenario: Scenario
+) -> dict[str, list[Recording]]:
+    """Targets by name; ``reference_twin`` has several models, each blind to some persons."""
+    found: dict[str, list[Recording]] = {}
+    for name, activations in targets.items():
+        if activations.image_ids != faces.table["image_id"].tolist():
+            raise ValueError(f"the activations of {name} are not of these images in this order")
+        unseen = unseen_by(name, faces.table, scenario)
+        target = name.partition(".")[0]
+        found.setdefault(target, []).append(Recording(name, activations, unseen))
     return found
 
 
-def trial_table(targets: Mapping[str, Activations], scenario: Scenario) -> pd.DataFrame:
-    """The trials of every target, a row each, for people to read."""
-    return pd.DataFrame(
-        {"target": target} | vars(trial)
-        for target, activations in targets.items()
-        for trial in trials(activations, scenario)
-    )
+def validation_persons(table: pd.DataFrame, seed: int) -> np.ndarray:
+    """bool (n,): images of the fit persons kept out of the fitting, VALIDATION of each side."""
+    chosen: set[str] = set()
+    fit = table[table["split"] == "fit"]
+    for _, side in fit.groupby(fit["role"] == "external"):
+        persons = sorted(side["identity"].unique(), key=lambda p: chance(seed, "validation", p))
+        chosen |= set(persons[: max(1, round(VALIDATION * len(persons)))])
+    return table["identity"].isin(chosen).to_numpy()
 
 
-def validation_choice(scores: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Scores of the method and AAD that does best on the validation persons inside fit.
+def score_images(
+    targets: Mapping[str, Activations], faces: FaceSet, scenario: Scenario, models: Path
+) -> pd.DataFrame:
+    """Score every trial on every target; fitted detectors are saved under ``models``.
 
-    Where nothing was fitted, the first method of that target.
+    Returns the table with score_table.COLUMNS; ``seed`` is the detector's, ``all`` the mean over
+    seeds. ``swapped_halves`` is fitted on the roles that its own training gives the images;
+    ``shuffled_labels`` is the audited model with roles exchanged over persons.
     """
-    images = scores[(scores["target"] == target) & (scores["seed"] == "all")]
-    groups = [rows for _, rows in images.groupby(["method", "aad"], sort=False)]
-    return max(groups, key=_validation_auc) if groups else images
+    rows = np.flatnonzero(detector_samples(faces, scenario))
+    table = faces.table.iloc[rows].reset_index(drop=True)
+    found = recordings(targets, faces, scenario)
+    references = [(r.activations, r.unseen) for r in found.get(REFERENCE, [])]
+    if REFERENCE not in scenario.controls:
+        found.pop(REFERENCE, None)
+    scoring = Scoring(rows, table, scenario, references, models)
+    work = [(name, parts, trial) for name, parts in found.items()
+            for trial in trials(parts[0].activations, scenario)]  # fmt: skip
+    scored = []
+    with tqdm(work, desc="methods", unit="method") as progress:
+        for target, parts, trial in progress:
+            progress.set_postfix_str(f"{trial.method} on {target} {trial.aad}")
+            roles = swapped(table) if target == "swapped_halves" else table
+            by_seed = scoring.of_target(trial, parts, roles)
+            scored += [as_rows(table, trial, target, seed, v) for seed, v in by_seed.items()]
+    scored += _with_shuffled_labels(scoring, found["audited"][0], table, scenario)
+    return pd.concat(scored, ignore_index=True)
 
 
-def _validation_auc(rows: pd.DataFrame) -> float:
-    fit = rows[(rows["split"] == "fit") & rows["role"].isin(["member", "external"])]
-    reached = auc(fit["score"].to_numpy(), (fit["role"] == "member").to_numpy()) if len(fit) else 0
-    return np.nan_to_num(reached)
+def _with_shuffled_labels(scoring: "Scoring", audited: Recording, table, scenario) -> list:
+    """Detectors fitted on roles that chance gave to persons: they must find nothing."""
+    fitted = [t for t in trials(audited.activations, scenario) if t.kind == "mint"]
+    shuffled = shuffled_over_persons(table, scenario.seed)
+    once = Scoring(scoring.rows, table, scenario, scoring.references, None, seeds=1)
+    part = Recording("shuffled_labels", audited.activations, audited.unseen)
+    found = []
+    for trial in tqdm(fitted, desc="shuffled labels", unit="method"):
+        values = once.of_target(trial, [part], shuffled)["all"]
+        found.append(as_rows(shuffled, trial, "shuffled_labels", "all", values))
+    return found
 
 
-def detector_inputs(trial: Trial, activations: Activations, rows: np.ndarray) -> list[torch.Tensor]:
-    """The tensors a detector takes for ``rows``: vectors for Vanilla MINT, maps for CNN MINT."""
+@dataclass(frozen=True)
+class Scoring:
+    """How images ``rows`` (with the rows of ``table``) are scored in this scenario."""
+
+    rows: np.ndarray
+    table: pd.DataFrame
+    scenario: Scenario
+    references: Unseen
+    models: Path | None  # where fitted detectors go, if they are kept
+    seeds: int | None = None
+
+    def of_target(self, trial: Trial, parts: list[Recording], roles: pd.DataFrame) -> dict:
+        """Scores (n,) by seed under the roles of ``roles``, over all models of a target.
+
+        Models differ in the scale of their scores, so each is standardised on the images of
+        validation persons (all images where nothing is fitted) before they are averaged.
+        """
+        if len(parts) == 1 and parts[0].unseen.all():
+            return self.of_model(trial, parts[0], roles)
+        held = self._validation(roles) if (roles["split"] == "fit").any() else roles.index >= 0
+        stacked: dict[str, list[np.ndarray]] = {}
+        for part in parts:
+            for seed, score in self.of_model(trial, part, roles).items():
+                known = score[held & np.isfinite(score)]
+                if not len(known):  # such as the class of a person that no reference has
+                    continue
+                spread = max(float(known.std()), 1e-12)
+                stacked.setdefault(seed, []).append((score - known.mean()) / spread)
+        return {seed: _mean_of_known(np.array(scores)) for seed, scores in stacked.items()}
+
+    def of_model(self, trial: Trial, part: Recording, roles: pd.DataFrame) -> dict:
+        """Scores (n,) by seed of one model; NaN for images it was fitted on or may not be asked."""
+        asked = part.unseen[self.rows]
+        fit = (roles["split"] == "fit").to_numpy()
+        held = self._validation(roles)
+        told = asked & (~fit | held)
+        if trial.kind == "rival":
+            score = self._rival(trial, part.activations).astype(float)
+            return {"all": np.where(told, score, np.nan)}
+        # Held-out photos and set-aside externals answer questions later; nothing is fitted on them.
+        usable = fit & asked & (roles["role"] != "held_out") & ~roles["set_aside"]
+        fitting = np.flatnonzero(usable)
+        inputs = detector_inputs(trial, part.activations, self.rows, self.references)
+        is_member = (roles["role"] == "member").to_numpy()
+        by_seed, settings = {}, self.scenario.detectors
+        for seed in range(self.seeds or settings.seeds):
+            detector = Detector(trial.method, self.scenario.seed * 1000 + seed, settings.epochs)
+            some = torch.from_numpy(fitting)
+            detector.fit([x[some] for x in inputs], is_member[fitting], held[fitting])
+            if self.models is not None:
+                file = f"{trial.method}-{trial.aad}-{seed}.safetensors"
+                detector.save(self.models / part.name / file)
+            by_seed[str(seed)] = np.where(told, detector.score(inputs), np.nan)
+        return by_seed | {"all": np.mean(list(by_seed.values()), axis=0)}
+
+    def _validation(self, roles: pd.DataFrame) -> np.ndarray:
+        return validation_persons(roles, self.scenario.seed)
+
+    def _rival(self, trial: Trial, activations: Activations) -> np.ndarray:
+        rule, _, name = trial.method.partition("_")
+        if rule not in BEYOND:
+            aad = "outcome" if trial.aad == "pixels" else trial.aad
+            return RIVALS[trial.method].score(activations, aad)[self.rows]
+        own = SIGNALS[name](activations)[self.rows]
+        others = unseen_mean(SIGNALS[name], self.references)[self.rows]
+        if rule == "lira":
+            return lira(own, others)
+        # Surely no members: externals of fit, or all images where nothing is fitted.
+        strangers = (self.table["split"] == "fit") & (self.table["role"] == "external")
+        population = strangers.to_numpy() if strangers.any() else np.ones(len(own), bool)
+        return rmia(own, others, population)
+
+
+def _mean_of_known(scores: np.ndarray) -> np.ndarray:
+    """Mean over models (first axis) of the scores that are there; NaN where none is."""
+    known = np.isfinite(scores)
+    count = known.sum(0)
+    return np.where(count > 0, np.where(known, scores, 0).sum(0) / np.maximum(count, 1), np.nan)
+
+
+def detector_inputs(
+    trial: Trial, activations: Activations, rows: np.ndarray, references: Unseen = ()
+) -> list[torch.Tensor]:
+    """The tensors a detector takes for ``rows``: vectors for Vanilla MINT, maps for CNN MINT,
+    steadiness per tap and view for calibrated MINT.
+    """
+    if trial.method == "calibrated":
+        beyond = trial.aad == "beyond_twins"
+        features = (
+            beyond_features(activations, references)
+            if beyond
+            else consistency_features(activations)
+        )
+        return [torch.from_numpy(features[rows])]
     if trial.method == "cnn":
         taps = activations.taps if trial.aad in ("combination", "pixels") else [trial.aad]
         maps = [activations.maps(tap, rows) for tap in taps]
@@ -108,83 +218,3 @@ def detector_inputs(trial: Trial, activations: Activations, rows: np.ndarray) ->
 
 def _vector(activations: Activations, name: str, rows: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(activations.vector(name)[rows])
-
-
-def detector_samples(faces: FaceSet, scenario: Scenario) -> np.ndarray:
-    """bool (n,): the images that detectors are fitted on and tested with, at most ``samples``."""
-    draw = np.array([chance(scenario.seed, "detector sample", i) for i in faces.table["image_id"]])
-    return draw.argsort().argsort() < scenario.detectors.samples
-
-
-def validation_persons(table: pd.DataFrame, seed: int) -> np.ndarray:
-    """bool (n,): images of the fit persons kept out of the fitting, VALIDATION of each side."""
-    chosen: set[str] = set()
-    fit = table[table["split"] == "fit"]
-    for _, side in fit.groupby(fit["role"] == "external"):
-        persons = sorted(side["identity"].unique(), key=lambda p: chance(seed, "validation", p))
-        chosen |= set(persons[: max(1, round(VALIDATION * len(persons)))])
-    return table["identity"].isin(chosen).to_numpy()
-
-
-def score_all(
-    targets: Mapping[str, Activations], faces: FaceSet, scenario: Scenario, models: Path
-) -> pd.DataFrame:
-    """Score every trial on every target; fitted detectors are saved under ``models``.
-
-    Returns the table with COLUMNS; ``seed`` is the detector's, ``all`` the mean over seeds.
-    """
-    work = [(a, trial) for a in targets.values() for trial in trials(a, scenario)]
-    for name, activations in targets.items():
-        if activations.image_ids != faces.table["image_id"].tolist():
-            raise ValueError(f"the activations of {name} are not of these images in this order")
-    rows = np.flatnonzero(detector_samples(faces, scenario))
-    table = faces.table.iloc[rows].reset_index(drop=True)
-    scored = []
-    with tqdm(work, desc="methods", unit="method") as progress:
-        for activations, trial in progress:
-            progress.set_postfix_str(f"{trial.method} on {activations.target} {trial.aad}")
-            by_seed = _scores_of(trial, activations, rows, table, scenario, models)
-            scored += [_as_rows(table, trial, activations.target, s, v) for s, v in by_seed.items()]
-    scores = pd.concat(scored, ignore_index=True)[COLUMNS]
-    models.mkdir(parents=True, exist_ok=True)
-    # What a new image's score has to be ranked among, kept beside the detectors.
-    scores[scores["split"] == "calibrate"].to_parquet(models / "calibrate.parquet", index=False)
-    return scores
-
-
-def _scores_of(trial, activations, rows, table, scenario: Scenario, models: Path) -> dict:
-    """Scores of all ``rows`` by seed; NaN where the image was fitted on."""
-    held = validation_persons(table, scenario.seed)
-    fit = (table["split"] == "fit").to_numpy()
-    if trial.kind == "rival":  # chosen on the same persons as detectors, though nothing was fitted
-        score = RIVALS[trial.method][0](activations)[rows].astype(float)
-        return {"all": np.where(fit & ~held, np.nan, score)}
-    # Held-out photos and set-aside externals answer questions later; nothing is fitted on them.
-    usable = fit & (table["role"] != "held_out").to_numpy() & ~table["set_aside"].to_numpy()
-    fitting = np.flatnonzero(usable)
-    inputs = detector_inputs(trial, activations, rows)
-    is_member = (table["role"] == "member").to_numpy()
-    by_seed = {}
-    for seed in range(scenario.detectors.seeds):
-        detector = Detector(trial.method, scenario.seed * 1000 + seed, scenario.detectors.epochs)
-        some = torch.from_numpy(fitting)
-        detector.fit([x[some] for x in inputs], is_member[fitting], held[fitting])
-        file = f"{trial.method}-{trial.aad}-{seed}.safetensors"
-        detector.save(models / activations.target / file)
-        by_seed[str(seed)] = np.where(fit & ~held, np.nan, detector.score(inputs))
-    return by_seed | {"all": np.mean(list(by_seed.values()), axis=0)}
-
-
-def _as_rows(table, trial: Trial, target: str, seed: str, score: np.ndarray) -> pd.DataFrame:
-    kept = np.isfinite(score)
-    if not kept[(table["split"] != "fit").to_numpy()].all():
-        raise FloatingPointError(f"{trial.method} on {target} {trial.aad} gave scores that are NaN")
-    known = (table["split"] == "calibrate") & (table["role"] == "external")
-    p_value = image_p_values(score, score[known], table["identity"][known].to_numpy())
-    rows = table[["image_id", "identity", "split", "role"]].rename(columns={"image_id": "unit"})
-    rows = rows.assign(
-        unit_kind="image", n_images=1, method=trial.method, kind=trial.kind, target=target,
-        aad=trial.aad, access=trial.access, seed=seed, score=score,
-        p_value=np.where(table["split"] == "test", p_value, np.nan),
-    )  # fmt: skip
-    return rows[kept]

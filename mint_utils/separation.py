@@ -9,6 +9,8 @@ from scipy.stats import rankdata
 from mint_utils.activations.store import Activations
 from mint_utils.faces import FaceSet
 
+ONE_MODEL = ("audited", "untrained_twin", "pixels")  # targets whose channels mean one thing
+
 
 def opposite_rows(table: pd.DataFrame, mapped: np.ndarray, each: int = 2) -> list[int]:
     """Rows of ``each`` images of member persons, then as many of externals, all different persons.
@@ -40,7 +42,8 @@ def separation_table(
     positive = (table["role"] != "external").to_numpy()[rows]
     shuffled = _shuffled_over_persons(table["identity"].to_numpy()[rows], positive, shuffles)
     found = []
-    for target, activations in targets.items():
+    for target in (name for name in ONE_MODEL if name in targets):
+        activations = targets[target]
         for tap in [*activations.taps, "outcome"]:
             apart = _apart(activations.vector(tap)[rows], np.vstack([positive, shuffled]))
             found.append(

@@ -3,22 +3,35 @@
 from mint_utils.activations.extract import extract
 from mint_utils.activations.store import Activations
 from mint_utils.audited import AuditedModel
+from mint_utils.audited.iresnet import train_iresnet
 from mint_utils.audited.pixels import pixels_model
+from mint_utils.audited.references import reference_twins
 from mint_utils.audited.twins import untrained_twin
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import Scenario
-from mint_utils.scores import detector_samples
+from mint_utils.trials import batch_norm_needed, detector_samples, views_needed
 
 
 def open_targets(
     scenario: Scenario, model: AuditedModel, faces: FaceSet
 ) -> dict[str, AuditedModel]:
-    """``audited`` first, then the scenario's controls, all with the same interface."""
-    makers = {
-        "untrained_twin": lambda: untrained_twin(model, faces, scenario.seed),
-        "pixels": pixels_model,
-    }
-    return {"audited": model} | {control: makers[control]() for control in scenario.controls}
+    """``audited`` first, then controls and references, all with the same interface.
+
+    References are trained here if they are not in the cache. ``swapped_halves`` is a model trained
+    on the externals just as the audited one was on the members.
+    """
+    targets = {"audited": model}
+    if "untrained_twin" in scenario.controls:
+        targets["untrained_twin"] = untrained_twin(model, faces, scenario.seed)
+    if "pixels" in scenario.controls:
+        targets["pixels"] = pixels_model()
+    if scenario.swapped_halves:
+        others = (faces.table["role"] == "external") & ~faces.table["set_aside"]
+        targets["swapped_halves"] = train_iresnet(
+            scenario.audited_model, faces.where(others), scenario.seed, "swapped halves"
+        )
+    twins = reference_twins(scenario, faces)
+    return targets | {name: twin.model for name, twin in twins.items()}
 
 
 def record_targets(
@@ -27,6 +40,10 @@ def record_targets(
     """Every image through every target; maps of the detector samples."""
     samples = detector_samples(faces, scenario)
     return {
-        name: extract(target, faces, target=name, maps_for=samples)
+        name: extract(
+            target, faces, target=name, maps_for=samples,
+            views=("plain",) if name == "pixels" else views_needed(scenario),
+            batch_norm=batch_norm_needed(scenario),
+        )
         for name, target in targets.items()
-    }
+    }  # fmt: skip

@@ -9,6 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from mint_utils.evidence.measure import metrics_table
 from mint_utils.evidence.rungs import COLUMNS, ladder
+from mint_utils.evidence.thresholds import thresholds
 from mint_utils.evidence.verdict import judged, report_verdict
 
 
@@ -37,7 +38,9 @@ def differences(report: Path) -> list[str]:
 def _recomputed_differences(report: Path, scenario: dict) -> list[str]:
     try:
         scores = pd.read_parquet(report / "tables" / "scores.parquet")
-        metrics, rungs = (_stated(report / "tables" / f"{n}.csv") for n in ("metrics", "rungs"))
+        metrics, rungs, called = (
+            _stated(report / "tables" / f"{n}.csv") for n in ("metrics", "rungs", "thresholds")
+        )
         verdict = json.loads((report / "verdict.json").read_text())
     except (OSError, ValueError) as error:
         return [f"tables cannot be read: {error}"]
@@ -50,6 +53,7 @@ def _recomputed_differences(report: Path, scenario: dict) -> list[str]:
     for name, stated, computed in (
         ("metrics.csv", metrics, metrics_table(scores, scenario["name"], *settings)),
         ("rungs.csv", rungs, judged_again[COLUMNS]),
+        ("thresholds.csv", called, thresholds(scores, judged_again, *settings)),
     ):
         try:
             assert_frame_equal(stated, computed, check_dtype=False, rtol=1e-5, atol=1e-6)

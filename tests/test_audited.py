@@ -1,5 +1,6 @@
 """Audited models: what goes in, how they are trained, found again, and made a control of."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +12,15 @@ from torch import nn
 
 from mint_utils import locations
 from mint_utils.activations.extract import embeddings
-from mint_utils.audited import AuditedModel, Preprocess, open_model
-from mint_utils.audited.iresnet import IResNet
+from mint_utils.audited import AuditedModel, Preprocess, open_model, reopen
+from mint_utils.audited.iresnet import IResNet, train_iresnet
 from mint_utils.audited.model import head_summary, tap_table
 from mint_utils.audited.pixels import pixels_model
 from mint_utils.audited.recognition import recognition_quality, verification_pairs
+from mint_utils.audited.training import _changed
 from mint_utils.audited.twins import untrained_twin
 from mint_utils.faces import FaceSet
-from mint_utils.scenario import FolderFaces
+from mint_utils.scenario import FolderFaces, SyntheticFaces, TrainedIResNet
 from mint_utils.scenario_file import load_scenario
 from mint_utils.sources.folders import FolderSource
 
@@ -172,12 +174,13 @@ def test_training_lowers_the_loss_and_keeps_a_centre_a_member_person(
     assert len(losses) == 8
     assert losses[-1] < 0.8 * losses[0]
     member = small_faces.table["role"] == "member"
-    assert model.notes["classes"] == small_faces.table["identity"][member].nunique()
+    assert model.classes == tuple(sorted(small_faces.table["identity"][member].unique()))
+    assert "classes" not in model.notes
     assert model.notes["images"] == member.sum()
-    assert model.head.shape == (model.notes["classes"], scenario.audited_model.embedding)
-    # Centres are in order of identity name: a member's own is nearer than the others are.
+    assert model.head.shape == (len(model.classes), scenario.audited_model.embedding)
+    # Centres are in the order of the classes: a member's own is nearer than the others are.
     rows = np.flatnonzero(member)
-    _, own = np.unique(small_faces.table["identity"][rows], return_inverse=True)
+    own = [model.classes.index(person) for person in small_faces.table["identity"][rows]]
     outcome = torch.from_numpy(embeddings(model, small_faces)[rows])
     cosine = nn.functional.normalize(outcome) @ nn.functional.normalize(model.head).T
     others = (cosine.sum(1) - cosine[np.arange(len(rows)), own]) / (cosine.shape[1] - 1)
@@ -247,6 +250,137 @@ def test_any_number_of_training_steps_will_do(isolated, small_scenario, small_fa
     open_model(altered(small_scenario, epochs=5), small_faces)
 
 
+def test_training_takes_all_faces_that_it_is_handed(isolated, small_scenario, small_faces):
+    """Roles are not looked at: who calls it decides on whom it trains."""
+    spec, three = small_scenario.audited_model, small_faces.table["identity"].unique()[:3]
+    faces = small_faces.where(small_faces.table["identity"].isin(three))
+    assert {"member", "external"} <= set(faces.table["role"])
+    model = train_iresnet(spec, faces, 0)
+    assert model.classes == tuple(sorted(three))
+    assert model.notes["images"] == len(faces)
+    others = FaceSet(faces.table.assign(role="external", split=""), faces.sources)
+    again = train_iresnet(spec, others, 0)
+    assert again.digest() == model.digest()
+    assert again.notes["file"] == model.notes["file"]
+
+
+def test_a_reopened_model_keeps_its_classes(isolated, small_scenario, small_faces):
+    model = open_model(small_scenario, small_faces)
+    shutil.copyfile(model.notes["file"], isolated / "audited_model.safetensors")
+    again = reopen(small_scenario, isolated)
+    assert again.classes == model.classes
+    assert again.digest() == model.digest()
+    assert again.notes["losses"] == model.notes["losses"]
+    with pytest.raises(FileNotFoundError, match="run `mint-study run synthetic` again"):
+        reopen(small_scenario, isolated / "nowhere")
+
+
+# Flips and crops in training
+
+
+def changed(x: torch.Tensor, seed: int = 0, **recipe) -> torch.Tensor:
+    spec = TrainedIResNet(family="iresnet", **recipe)
+    return _changed(x, np.random.default_rng(seed), spec)
+
+
+@pytest.fixture
+def batch() -> torch.Tensor:
+    coarse = torch.rand(12, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    return nn.functional.interpolate(coarse, size=(32, 32), mode="bilinear")
+
+
+def test_without_flip_and_crop_images_are_left_alone(batch):
+    assert torch.equal(changed(batch, flip=False, crop=0.0), batch)
+
+
+def test_a_flip_mirrors_about_half_of_the_images_and_does_nothing_else(batch):
+    many = torch.cat([changed(batch, seed, flip=True) for seed in range(20)])
+    same = (many - batch.repeat(20, 1, 1, 1)).abs().amax((1, 2, 3)) < 1e-4
+    mirrored = (many - batch.flip(3).repeat(20, 1, 1, 1)).abs().amax((1, 2, 3)) < 1e-4
+    assert (same ^ mirrored).all()
+    assert 0.35 < mirrored.float().mean() < 0.65
+
+
+def test_a_crop_without_flip_moves_every_image_a_little(batch):
+    moved = changed(batch, flip=False, crop=0.1)
+    assert moved.shape == batch.shape
+    off = (moved - batch).abs().mean((1, 2, 3))
+    assert (off > 1e-3).all()
+    assert (off < (moved - batch.flip(3)).abs().mean((1, 2, 3))).all(), "none is mirrored"
+    further = (changed(batch, flip=False, crop=0.4) - batch).abs().mean()
+    assert further > off.mean()
+    assert moved.min() > batch.min() - 1e-5, "the rim is no new colour"
+    assert moved.max() < batch.max() + 1e-5
+
+
+def test_a_crop_moves_and_scales_by_no_more_than_it_says(batch):
+    """The bright middle of a dark picture: how far it goes and how large it gets."""
+    x = torch.zeros(200, 3, 64, 64)
+    x[..., 24:40, 24:40] = 1
+    moved = changed(x, flip=False, crop=0.2)[:, 0]
+    area = moved.sum((1, 2))
+    places = torch.arange(64.0) + 0.5
+    centre = torch.stack([(moved.sum(1) * places).sum(1), (moved.sum(2) * places).sum(1)], 1)
+    centre = centre / area[:, None]
+    assert (centre - 32).abs().max() < 0.2 * 64 / 2 / 0.8 + 0.5  # of half the side, then scaled
+    assert (centre - 32).abs().max() > 0.1 * 64 / 2
+    assert area.max() < 16**2 / 0.8**2 + 10
+    assert area.min() > 16**2 / 1.2**2 - 10
+    assert area.max() / area.min() > 1.5
+
+
+def test_the_seed_decides_how_images_are_changed(batch):
+    one, again, other = (changed(batch, seed, crop=0.2) for seed in (3, 3, 4))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_crop_and_weight_decay_train_another_model(isolated, small_scenario, small_faces):
+    recipes = [{}, {"crop": 0.1}, {"flip": False}, {"weight_decay": 0.005}]
+    models = [open_model(altered(small_scenario, **recipe), small_faces) for recipe in recipes]
+    assert len({model.digest() for model in models}) == len(recipes)
+    assert len({model.notes["file"] for model in models}) == len(recipes)
+
+
+# Trained on other faces than the scenario's
+
+
+def elsewhere(scenario, **source):
+    """``scenario`` with a model that is trained on six other drawn persons."""
+    others = {"kind": "synthetic", "first": 500, "persons": 6, "images": 4, "size": 32} | source
+    return altered(scenario, trained_on=SyntheticFaces(**others))
+
+
+def test_a_model_trained_elsewhere_never_sees_the_faces_of_the_scenario(
+    isolated, small_scenario, small_faces
+):
+    scenario = elsewhere(small_scenario)
+    model = open_model(scenario, small_faces)
+    assert model.notes["images"] == 24
+    assert len(model.classes) == 6
+    assert not set(model.classes) & set(small_faces.table["identity"])
+    exchanged = {"member": "external", "external": "member", "held_out": "held_out"}
+    table = small_faces.table
+    for other in (
+        small_faces.where(np.arange(len(small_faces)) < 20),
+        FaceSet(table.assign(role=table["role"].map(exchanged)), small_faces.sources),
+        FaceSet(table.assign(digest="0" * 64, identity="one"), {}),  # there is nothing to read
+    ):
+        assert open_model(scenario, other).digest() == model.digest()
+    assert len(list((isolated / "cache" / "models").iterdir())) == 1
+
+
+def test_the_other_faces_decide_what_a_model_trained_elsewhere_is(
+    isolated, small_scenario, small_faces
+):
+    names = ({}, {"first": 600}, {"persons": 5}, {"images": 3}, {"look": "street"})
+    models = [open_model(elsewhere(small_scenario, **name), small_faces) for name in names]
+    assert len({model.digest() for model in models}) == len(names)
+    assert [len(model.classes) for model in models] == [6, 6, 5, 6, 6]
+    members = open_model(small_scenario, small_faces)
+    assert members.digest() not in {model.digest() for model in models}
+
+
 # FaceNet
 
 
@@ -300,10 +434,22 @@ def test_weights_of_another_architecture_are_refused(weights_in):
         open_model(facenet_scenario(weights="other.safetensors"), FaceSet(pd.DataFrame(), {}))
 
 
-def test_weights_of_another_shape_are_refused_with_both_shapes(real_data):
-    weights = str(real_data / "weights" / "facenet_ms1m.safetensors")  # 128 dimensions, not 512
-    with pytest.raises(ValueError, match=r"last_.*has shape .*128.*expected .*512"):
-        open_model(facenet_scenario(weights=weights), FaceSet(pd.DataFrame(), {}))
+def test_weights_of_another_shape_are_refused_with_both_shapes(weights_in):
+    wide = {"conv2d_1a.conv.weight": torch.zeros(64, 3, 3, 3)}  # twice as many channels
+    save_file(wide, weights_in / "wide.safetensors")
+    with pytest.raises(ValueError, match=r"conv2d_1a.conv.weight has shape \(64, .*expected \(32,"):
+        open_model(facenet_scenario(weights="wide.safetensors"), FaceSet(pd.DataFrame(), {}))
+
+
+def test_a_file_that_is_no_safetensors_file_is_named(weights_in):
+    (weights_in / "torn.safetensors").write_bytes(b"half of it")
+    with pytest.raises(ValueError, match="torn.safetensors is not a .safetensors file"):
+        open_model(facenet_scenario(weights="torn.safetensors"), FaceSet(pd.DataFrame(), {}))
+
+
+def test_facenet_without_a_classifier_has_no_classes(facenet):
+    assert facenet.head is None
+    assert facenet.classes == ()
 
 
 def test_facenet_without_network_says_how_to_get_the_weights(monkeypatch, tmp_path):

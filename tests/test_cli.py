@@ -14,7 +14,7 @@ def mint(isolated):
 
 def test_help_names_every_command(mint):
     shown = mint("--help").output
-    for command in ("list", "check", "run", "compare", "verify"):
+    for command in ("list", "check", "run", "ask", "compare", "verify"):
         assert command in shown
     assert "Ctrl-C" in mint("run", "--help").output
 
@@ -44,6 +44,8 @@ def test_check_counts_faces_without_running(mint, isolated):
         (["run", "nowhere.yml"], "no scenario file"),
         (["check", "synthetic", "-o", "faces.0.persons=4"], "too few to split"),
         (["verify", "synthetic"], "not a finished report"),
+        (["ask", "synthetik", "."], "did you mean 'synthetic'"),
+        (["ask", "synthetic", "."], "run `mint-study run synthetic` first"),
         (["compare"], "mint-study run synthetic"),
     ],
 )

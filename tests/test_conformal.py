@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mint_utils.evidence.conformal import image_p_values
+from mint_utils.evidence.conformal import album_p_value, folder_p_value, image_p_values
 
 
 def literal(score: float, calibrate: np.ndarray, identity: np.ndarray) -> float:
@@ -69,3 +69,86 @@ def test_a_strangers_photo_is_seldom_accused(persons, spread):
         p = image_p_values(score[new][:1], score[~new], code[~new])
         accused += p[0] <= 0.05
     assert accused / sims <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / sims)
+
+
+# Albums
+
+
+def test_an_album_is_ranked_among_one_album_a_person():
+    calibrate, identity = np.array([1.0, 2.0, 3.0, 4.0]), np.array(["a", "b", "c", "d"])
+    scores = (9.0, 4.0, 2.5, 0.0)
+    p = [album_p_value(score, calibrate, identity) for score in scores]
+    assert p == pytest.approx([1 / 5, 2 / 5, 3 / 5, 1])
+    with pytest.raises(ValueError, match="one album a person"):
+        album_p_value(1.0, calibrate, np.array(["a", "a", "b", "c"]))
+    assert np.isnan(album_p_value(1.0, np.array([]), np.array([], dtype=str)))
+
+
+# Folders of strangers
+
+
+def clustered(rng, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A photo each of n persons, and the photos of m others; skewed, and alike within a person."""
+    person = rng.standard_gamma(1, n + m)
+    images = rng.integers(1, 13, m)
+    identity = np.repeat(np.arange(m), images)
+    folder = person[:n] + 0.5 * rng.normal(size=n)
+    return folder, person[n:][identity] + 0.5 * rng.normal(size=len(identity)), identity
+
+
+@pytest.mark.parametrize(("n", "m"), [(3, 20), (10, 20), (20, 20), (40, 20), (5, 60)])
+def test_a_folder_of_strangers_is_seldom_accused(n, m):
+    """P(p <= 0.05) is at most 5 %, also where the folder has more photos than there are persons."""
+    rng = np.random.default_rng(5)
+    p = np.array(
+        [folder_p_value(*clustered(rng, n, m), resamples=199, seed=s) for s in range(1000)]
+    )
+    assert (p <= 0.05).mean() <= 0.06
+    assert 0.45 < p.mean() < 0.55
+    assert (p <= 0.5).mean() < 0.55
+
+
+def test_a_folder_of_one_photo_has_the_p_value_of_the_photo():
+    rng = np.random.default_rng(6)
+    calibrate, identity = rng.normal(size=40), np.repeat(np.arange(10), 4)
+    for score in (-0.5, 0.5, 1.0):
+        own = image_p_values(np.array([score]), calibrate, identity)[0]
+        folder = folder_p_value(np.array([score]), calibrate, identity)
+        assert folder == pytest.approx(own, abs=0.02)
+
+
+def test_a_folder_that_stands_out_reaches_the_smallest_p_and_no_less():
+    rng = np.random.default_rng(7)
+    calibrate, identity = rng.normal(size=90), np.repeat(np.arange(30), 3)
+    assert folder_p_value(rng.normal(1.5, 1, 20), calibrate, identity) == pytest.approx(1 / 31)
+    assert folder_p_value(rng.normal(0.5, 1, 25), calibrate, identity) < 0.2
+    assert folder_p_value(rng.normal(-1, 1, 20), calibrate, identity) > 0.9
+
+
+def test_equal_scores_are_no_evidence():
+    identity = np.arange(12)
+    assert folder_p_value(np.full(5, 0.1), np.full(12, 0.1), identity) == 1
+
+
+def test_persons_weigh_the_same_in_a_folders_p_value():
+    """One calibrate person with very many high photos is still one person."""
+    rng = np.random.default_rng(8)
+    few, folder = rng.normal(size=30), rng.normal(1, 1, 6)
+    calibrate, identity = np.r_[few, np.full(500, 5.0)], np.r_[np.arange(30), np.full(500, 30)]
+    once, one_each = np.r_[few, 5.0], np.arange(31)
+    p, wanted = folder_p_value(folder, calibrate, identity), folder_p_value(folder, once, one_each)
+    assert p == pytest.approx(wanted, abs=0.02)
+
+
+def test_a_folders_p_value_is_the_same_when_asked_again():
+    rng = np.random.default_rng(9)
+    asked = clustered(rng, 8, 20)
+    assert folder_p_value(*asked, seed=3) == folder_p_value(*asked, seed=3)
+
+
+def test_folders_that_cannot_be_ranked():
+    nobody = np.array([], dtype=str)
+    assert np.isnan(folder_p_value(np.array([1.0]), np.array([]), nobody))
+    assert np.isnan(folder_p_value(np.array([]), np.array([1.0]), np.array(["a"])))
+    with pytest.raises(ValueError, match="not numbers"):
+        folder_p_value(np.array([np.nan]), np.array([1.0]), np.array(["a"]))

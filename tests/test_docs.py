@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -58,7 +59,8 @@ def followed(tmp_path_factory):
 def run_in(folder, code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True,
-        env={"PYTHONPATH": str(folder), "PATH": "", "MINT_CACHE": str(folder / "cache")},
+        env={"PYTHONPATH": str(folder), "PATH": "", "MINT_CACHE": str(folder / "cache"),
+             "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -95,16 +97,33 @@ from mint_utils.rivals import RIVALS
 from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import open_sources
 from mint_utils.targets import open_targets, record_targets
+from mint_utils.trials import trial_table
 wanted = load_scenario("synthetic", {
     "faces.0.persons": 24, "faces.0.images": 4, "audited_model": {"family": "thumbnail"},
     "rivals": ["embedding_peak"],
 })
 faces = inspect(assemble(open_sources(wanted), wanted)).faces
 targets = open_targets(wanted, open_model(wanted, faces), faces)
-recorded = record_targets(targets, faces, wanted)["audited"]
-print(recorded.vector("outcome").shape, RIVALS["embedding_peak"][0](recorded).shape)
+recorded = record_targets(targets, faces, wanted)
+audited, rival = recorded["audited"], RIVALS["embedding_peak"]
+print(audited.vector("outcome").shape, rival.score(audited, rival.aad).shape)
+found = trial_table(recorded, wanted)
+print(*found.loc[found["method"] == "embedding_peak", "target"])
 """
-    assert run_in(followed, code).strip() == "(96, 192) (96,)"
+    said = run_in(followed, code).splitlines()
+    assert said == ["(96, 192) (96,)", "audited untrained_twin pixels"]
+
+
+def test_what_the_recipes_add_is_in_the_style_of_the_house(followed):
+    ruff = shutil.which("ruff", path=str(Path(sys.executable).parent)) or shutil.which("ruff")
+    if ruff is None:
+        pytest.skip("no ruff here")
+    added = set(re.findall(r"^(?:`|\+\+\+ b/)(mint_utils/[\w/]+\.py)(?:`:)?$", CONTRIBUTING, re.M))
+    assert len(added) == 6, "two new files and four that are changed"
+    for task in (["check"], ["format", "--check"]):
+        asked = [ruff, *task, "--config", str(REPOSITORY / "pyproject.toml"), *sorted(added)]
+        done = subprocess.run(asked, cwd=followed, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
 
 
 def test_the_readme_quotes_the_gallery(tmp_path):
@@ -134,5 +153,6 @@ def test_no_real_face_is_in_the_repository():
         ["git", "-C", str(REPOSITORY), "ls-files"], capture_output=True, text=True
     ).stdout.splitlines()
     pictures = [f for f in listed if f.endswith((".png", ".jpg", ".jpeg", ".gif", ".webp"))]
-    assert all(file.startswith("reports/gallery/synthetic_") for file in pictures)
+    drawn_or_numbers = re.compile(r"reports/gallery/(synthetic_\w+|\w+_access_ladder)\.png")
+    assert all(drawn_or_numbers.fullmatch(file) for file in pictures)
     assert not [f for f in listed if f.endswith((".safetensors", ".pt", ".npz", ".npy", ".onnx"))]

@@ -257,3 +257,45 @@ def test_a_mistyped_person_is_named(key):
             assembled(persons(30), roles__exclude=["x0001"])
         else:
             observed(sources, out={"held_out_persons": ["x0001"]})
+
+
+# Persons whom one source leaves out
+
+
+def test_a_source_leaves_out_whom_it_excludes_and_another_source_keeps_them():
+    inside, outside = persons(10) | {"Ann": 3}, persons(10, name="x") | {"Ann": 2}
+    sources = {"in": ("member", inside), "out": ("external", outside)}
+    table = observed(sources, out={"exclude": ["Ann", "x003"]})
+    ann = table[table["identity"] == "Ann"]
+    assert set(ann["source"]) == {"in"}
+    assert len(ann) == 3
+    assert set(table["identity"][table["source"] == "out"]) == set(outside) - {"Ann", "x003"}
+    assert set(table["identity"][table["source"] == "in"]) == set(inside)
+
+
+def test_exclusion_by_a_source_works_under_random_assignment_too():
+    table = assembled(persons(30), faces__0__exclude=["p003", "p004"])
+    whole = assembled(persons(30))
+    assert set(table["identity"]) == set(whole["identity"]) - {"p003", "p004"}
+    assert table.index.tolist() == list(range(28 * 8))
+    both = table.merge(whole, on="image_id", suffixes=("", "_before"))
+    assert (both["set_aside"] | (both["role"] == "held_out")).sum() == 28 * 2
+
+
+@pytest.mark.parametrize("name", ["x0001", "p001"])
+def test_a_source_can_exclude_nobody_whom_it_does_not_have(name):
+    """p001 is in the other source: whoever names them here has mixed the two up."""
+    sources = {"in": ("member", persons(10)), "out": ("external", persons(10, name="x"))}
+    with pytest.raises(ValueError, match=f"exclude: no person '{name}' among 10.*x001"):
+        observed(sources, out={"exclude": [name]})
+
+
+def test_who_is_excluded_and_declared_held_out_is_refused():
+    sources = {"in": ("member", persons(10)), "out": ("external", persons(10, name="x"))}
+    with pytest.raises(ValueError, match="held_out_persons: no person 'x001'"):
+        observed(sources, out={"exclude": ["x001"], "held_out_persons": ["x001"]})
+
+
+def test_excluding_everybody_of_the_only_source_says_what_to_do():
+    with pytest.raises(ValueError, match="no person has 1 images or more after exclusions"):
+        assembled(persons(3), faces__0__exclude=["p000", "p001", "p002"])

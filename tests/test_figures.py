@@ -33,6 +33,7 @@ def drawings(beside_tiny):
     return {
         "faces_by_role": lambda ax: faces.faces_by_role(face_set, ax=ax),
         "images_by_split": lambda ax: faces.images_by_split(face_set.table, ax=ax),
+        "parity_of_sides": lambda ax: faces.parity_of_sides(run.table("parity"), ax=ax),
         "training_loss": lambda ax: audited_model.training_loss([3.0, 2.0, 1.0], ax=ax),
         "verification_cosines": lambda ax: audited_model.verification_cosines(
             pairs, pd.DataFrame({"auc": [1.0], "persons": [2]}), ax=ax
@@ -48,7 +49,6 @@ def drawings(beside_tiny):
         "detectors_beside_controls": lambda ax: evidence.detectors_beside_controls(
             metrics, contrast, ax=ax
         ),
-        "access_ladder": lambda ax: evidence.access_ladder(rungs, ax=ax),
         "rungs_by_scenario": lambda ax: compare.rungs_by_scenario(
             rungs.assign(scenario="synthetic"), contrast, ax=ax
         ),

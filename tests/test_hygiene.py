@@ -1,11 +1,20 @@
-"""Before any audit: what cannot be read, what is there twice, what shows no face."""
+"""Before any audit: what cannot be read, what is there twice, what shows no face; and who is told.
+
+Near duplicates and parity have test files of their own.
+"""
+
+from io import StringIO
 
 import numpy as np
+import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from mint_utils.check import described
 from mint_utils.faces import FaceSet, assemble
-from mint_utils.hygiene import faces_found, inspect, share_with_a_face
+from mint_utils.hygiene import faces_found, hygiene_warnings, inspect, share_with_a_face
+from mint_utils.near_duplicates import near_duplicates, perceptual_hash
+from mint_utils.parity import compared
 from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import open_sources
 
@@ -50,6 +59,7 @@ def test_clean_images_are_all_kept_with_their_digests(folder):
     found = inspect(assembled(folder))
     assert len(found.faces) == PERSONS * IMAGES
     assert found.faces.table["digest"].is_unique
+    assert found.faces.table["perceptual"].str.fullmatch("[0-9a-f]{256}").all()
     assert found.skipped.empty
     assert found.duplicates.empty
     assert list(found.skipped) == ["image_id", "why"]
@@ -69,6 +79,7 @@ def test_corrupt_images_are_skipped_and_listed_and_the_rest_is_renumbered(folder
     for row in (0, 12, len(kept) - 1):  # rows and pictures still belong together
         expected = np.asarray(Image.open(folder / kept[row].removeprefix("folders/")))
         np.testing.assert_array_equal(found.faces.read(row), expected)
+        assert found.faces.table["perceptual"][row] == perceptual_hash(expected)
 
 
 def test_nothing_readable_is_an_error_that_shows_the_first(folder):
@@ -118,6 +129,52 @@ def test_duplicate_across_more_than_two_images_is_refused_whatever_comes_first(f
         file.write_bytes(files[0].read_bytes())
     with pytest.raises(ValueError, match="on both sides"):
         inspect(faces)
+
+
+def saved(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as a later notebook reads it."""
+    return pd.read_csv(StringIO(table.to_csv(index=False)))
+
+
+@pytest.mark.parametrize("other", ["external", "held_out"])
+def test_a_copy_with_other_pixels_stops_nothing_and_is_said(folder, other):
+    faces = assembled(folder)
+    one, two = of_role(faces, "member", folder)[0], of_role(faces, other, folder)[0]
+    picture = Image.open(one).resize((80, 80)).filter(ImageFilter.GaussianBlur(8))
+    picture.save(one)
+    picture.point(lambda value: min(255, value + 3)).save(two)
+    found = inspect(faces)
+    assert len(found.faces) == PERSONS * IMAGES and found.duplicates.empty
+    pairs = near_duplicates(found.faces.table)
+    assert set(pairs[["role", "same_as_role"]].to_numpy()[0]) == {"member", other}
+    (words,) = hygiene_warnings(saved(pairs), saved(compared(pd.DataFrame(), [], [])))
+    assert f"{one.parent.name}/{one.name}" in words and f"{two.parent.name}/{two.name}" in words
+
+
+def test_a_report_says_what_looks_alike_and_what_differs(folder):
+    table = inspect(assembled(folder)).faces.table
+    pairs = near_duplicates(table.assign(perceptual=table["perceptual"][0]).iloc[[0, -1]])
+    pairs[["role", "same_as_role"]] = "external", "member"
+    side = np.arange(40) % 2 == 0
+    differs = compared(pd.DataFrame({"brightness": 100.0 + 9 * side}), np.arange(40), side)
+    alike, unlike = hygiene_warnings(saved(pairs), saved(differs))
+    assert "look the same across the two sides" in alike
+    assert "differ in brightness (median 109 against 100" in unlike
+    same = compared(pd.DataFrame({"brightness": np.ones(40)}), np.arange(40), side)
+    assert hygiene_warnings(saved(pairs.iloc[:0]), saved(same)) == []
+
+
+def test_a_check_tells_both_sides_and_how_they_differ():
+    looks = [("studio", "member"), ("street", "external")]
+    drawn = {"kind": "synthetic", "persons": 12, "images": 2, "size": 32}
+    faces = [drawn | {"group": look, "look": look, "role": role} for look, role in looks]
+    told = list(described(load_scenario("synthetic", {"assignment": "observed", "faces": faces})))
+    assert "member side: 12 persons, 24 images" in told
+    assert "external side: 12 persons, 24 images" in told
+    assert "pairs of images that look the same: 0" in told
+    assert any("property" in words and "saturation" in words for words in told)
+    (warning,) = [words for words in told if words.startswith("warning: ")]
+    assert "brightness (median" in warning
 
 
 def test_noise_is_no_folder_of_faces(folder):

@@ -14,6 +14,7 @@ DESIGN = (
     "n_positive_ids n_negative_ids"
 )
 SHIFT = {"member": 1.0, "held_out": 0.4, "external": 0.0}
+AT_THRESHOLD = {"tpr_at_threshold", "fpr_at_threshold"}
 
 
 def faces(persons: dict[str, int], roles=("member", "held_out", "external"), photos=4):
@@ -45,6 +46,24 @@ def scored(
         access=access, seed=named or "all", score=score,
         p_value=np.where(table["split"] == "test", p_value, np.nan),
     )  # fmt: skip
+
+
+def albums(persons: dict[str, int], k: int, asides: int | None = None) -> pd.DataFrame:
+    """Albums of the photos trained on and of those kept away, of ``persons`` a side; scored.
+
+    Only ``asides`` persons of a side and split have enough photos for the second (default: all).
+    """
+    table = faces(persons, photos=2)
+    number = table["identity"].str.extract(r"(\d+)$")[0].astype(int)
+    photo = table["unit"].str.extract(r"/(\d)$")[0].astype(int)
+    part = np.where(photo == 0, "aside", "main")
+    table = table.assign(unit=table["identity"] + "/" + part + f"-{k}")
+    kept = (part == "main") | (number < (asides if asides is not None else number.max() + 1))
+    found = []
+    for of_part in ("main", "aside"):  # p-values rank among albums of the same part
+        some = table[kept & (part == of_part)].reset_index(drop=True)
+        found.append(scored(some, seed=k).assign(unit_kind="album", n_images=k))
+    return pd.concat(found, ignore_index=True)
 
 
 def measured(scores, contrast="member_vs_external", resamples=60):
@@ -173,9 +192,20 @@ def test_no_calibrate_split_leaves_the_ranking_metrics():
 def test_no_calibrate_externals_give_no_threshold_metrics_in_any_contrast():
     """p-values rank among external persons: without them nobody can be called, rightly or not."""
     table = faces({"calibrate": 30, "test": 30}, roles=("member", "held_out"))
-    assert not set(measured(scored(table), "member_vs_held_out")) & {
-        "tpr_at_threshold", "fpr_at_threshold",
-    }  # fmt: skip
+    assert not set(measured(scored(table), "member_vs_held_out")) & AT_THRESHOLD
+
+
+def test_a_method_that_strangers_cannot_be_asked_gives_no_threshold_metrics():
+    """The cosine to one's own class centre: nobody is there to rank among, p-values are blank."""
+    table = faces({"calibrate": 30, "test": 30})
+    named = scored(table, method="head_named", kind="rival", aad="named").assign(p_value=np.nan)
+    both = pd.concat([scored(table), named[named["role"] != "external"]])
+    metrics = metrics_table(both, "small", 60, 0)
+    own = metrics[metrics["method"] == "head_named"]
+    assert set(own["contrast"]) == {"member_vs_held_out"}
+    assert {"auc", "accuracy"} <= set(own["metric"])
+    assert not set(own["metric"]) & AT_THRESHOLD
+    assert set(metrics.loc[metrics["method"] == "vanilla", "metric"]) >= AT_THRESHOLD
 
 
 def test_intervals_hold_their_values_and_repeat():
@@ -247,3 +277,115 @@ def test_paper_rows_are_accuracies_of_mint_models():
         wanted, abs=6e-4
     )
     assert np.isnan(rows.set_index("aad").loc["outcome", "vanilla, untrained_twin"])
+
+
+# Albums
+
+
+def test_albums_have_rows_of_their_own_with_their_size_and_persons():
+    images = scored(faces({"calibrate": 25, "test": 22}))
+    scores = pd.concat([albums({"calibrate": 25, "test": 12}, 4), images,
+                        albums({"calibrate": 25, "test": 20}, 2)])  # fmt: skip
+    metrics = metrics_table(scores, "small", 60, 0)
+    kinds = metrics.groupby("k", sort=False).agg(
+        kind=("unit_kind", "unique"), m=("n_positive_ids", "unique"), n=("n_negative_ids", "unique")
+    )
+    assert kinds["kind"].str.join(",").to_dict() == {1: "image", 2: "album", 4: "album"}
+    assert [list(v) for v in kinds["m"]] == [list(v) for v in kinds["n"]] == [[22], [20], [12]]
+    alone = metrics_table(images, "small", 60, 0)
+    pd.testing.assert_frame_equal(
+        metrics[metrics["k"] == 1].reset_index(drop=True), alone, check_dtype=False
+    )
+
+
+def test_albums_are_compared_with_those_of_the_matching_part_only():
+    scores = albums({"calibrate": 25, "test": 25}, 4)
+    is_main = scores["unit"].str.contains("/main-")
+    for contrast, (positive, negative) in CONTRASTS.items():
+        of_part = {"member_vs_external": is_main, "held_out_vs_external": ~is_main}
+        some = scores[(scores["split"] == "test") & scores["role"].isin([positive, negative])]
+        some = some[of_part.get(contrast, is_main | ~is_main).loc[some.index]]
+        assert len(some) == 50
+        wanted = auc(some["score"].to_numpy(), (some["role"] == positive).to_numpy())
+        assert measured(scores, contrast)["auc"] == pytest.approx(wanted)
+
+
+def test_an_album_metric_is_that_of_its_own_p_values():
+    scores = albums({"calibrate": 30, "test": 30}, 2)
+    test = scores[(scores["split"] == "test") & scores["unit"].str.contains("/main-")]
+    called = (test["p_value"] <= 0.05).groupby(test["role"]).mean()
+    values = measured(scores)
+    assert values["tpr_at_threshold"] == pytest.approx(called["member"])
+    assert values["fpr_at_threshold"] == pytest.approx(called["external"])
+
+
+def test_calibrate_externals_count_in_the_part_that_is_ranked():
+    """Five persons have enough photos kept away: an album of these cannot have a p below 1 / 6."""
+    scores = albums({"calibrate": 25, "test": 25}, 4, asides=5)
+    assert set(measured(scores, "member_vs_external")) >= AT_THRESHOLD
+    for contrast in ("held_out_vs_external", "member_vs_held_out"):
+        assert not set(measured(scores, contrast)) & AT_THRESHOLD
+
+
+def test_paper_rows_are_of_images():
+    table = faces({"calibrate": 20, "test": 20})
+    images = scored(table)
+    both = pd.concat([images, albums({"calibrate": 20, "test": 20}, 4)])
+    pd.testing.assert_frame_equal(
+        paper_rows(metrics_table(both, "small", 60, 0)),
+        paper_rows(metrics_table(images, "small", 60, 0)),
+    )
+
+
+# Targets that are no controls, and input that says nothing
+
+
+def test_shuffled_labels_are_measured_and_change_nothing_else():
+    table = faces({"calibrate": 19, "test": 25})
+    plain = scored(table)
+    exchanged = table["role"].replace({"member": "external", "external": "member"})
+    shuffled = scored(table, seed=3, target="shuffled_labels").assign(role=exchanged)
+    both = metrics_table(pd.concat([shuffled, plain]), "small", 60, 0)
+    own = both[both["target"] == "shuffled_labels"]
+    assert "auc" in set(own["metric"])
+    keys = ["contrast", "metric"]
+    pd.testing.assert_frame_equal(
+        both[both["target"] == "audited"].sort_values(keys, ignore_index=True),
+        metrics_table(plain, "small", 60, 0).sort_values(keys, ignore_index=True),
+    )
+
+
+def test_externals_of_shuffled_labels_rank_nobody():
+    table = faces({"calibrate": 10, "test": 25})
+    shuffled = faces({"calibrate": 25, "test": 25}).replace("calibrate-", "other-", regex=True)
+    scores = pd.concat([scored(table), scored(shuffled, target="shuffled_labels")])
+    metrics = metrics_table(scores, "small", 60, 0)
+    assert not set(metrics.loc[metrics["target"] == "audited", "metric"]) & AT_THRESHOLD
+
+
+def test_constant_scores_are_at_chance_and_accuse_nobody():
+    scores = scored(faces({"calibrate": 25, "test": 25})).assign(score=2.5, p_value=1.0)
+    values = measured(scores)
+    assert values["auc"] == values["accuracy"] == 0.5
+    assert values["tpr_at_threshold"] == values["fpr_at_threshold"] == 0
+    assert values["tpr_at_5pct_fpr"] == 0
+
+
+def test_scores_that_are_not_numbers_are_an_error_that_counts_them():
+    scores = scored(faces({"calibrate": 20, "test": 20}))
+    rows = scores.index[(scores["split"] == "test") & (scores["role"] == "external")][:2]
+    scores.loc[rows, "score"] = np.nan
+    with pytest.raises(ValueError, match="2 scores are not finite numbers"):
+        measured(scores)
+
+
+@pytest.mark.parametrize("side", ["member", "external"])
+def test_one_person_on_a_side_has_an_interval_that_excludes_nothing(side):
+    scores = scored(faces({"calibrate": 20, "test": 20}, roles=("member", "external")))
+    of_side = (scores["split"] == "test") & (scores["role"] == side)
+    few = scores[~of_side | (scores["identity"] == f"test-{side}0")]
+    few = few.assign(score=(few["role"] == "member").astype(float))
+    row = metrics_table(few, "small", 60, 0).set_index("metric").loc["auc"]
+    assert sorted(row[["n_positive_ids", "n_negative_ids"]]) == [1, 20]
+    assert (row["value"], row["high"]) == (1, 1)
+    assert row["low"] == pytest.approx(0.025)

@@ -88,4 +88,4 @@ def test_compare_shows_every_finished_report(beside_tiny):
     assert "synthetic" in page.read_text()
     tables = page.parent / "tables"
     assert {file.name for file in tables.iterdir()} == {"verdicts.csv", "rungs.csv"}
-    assert len(list((page.parent / "figures").glob("*.png"))) == 3
+    assert len(list((page.parent / "figures").glob("*.png"))) == 4

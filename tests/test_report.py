@@ -75,7 +75,7 @@ def write_tables(folder) -> None:
 
 def write_figures(folder) -> None:
     (folder / "figures").mkdir()
-    for name in ("05_detectors_beside_controls.png", "01_roles.png"):
+    for name in ("05_access_ladder.png", "05_detectors_beside_controls.png", "01_roles.png"):
         Figure(figsize=(1, 1)).savefig(folder / "figures" / name)
     captions = {"01_roles.png": {"caption": f"Roles {HOSTILE}", "alt": '"><script>'}}
     (folder / "figures" / "captions.json").write_text(json.dumps(captions))
@@ -138,7 +138,7 @@ def test_index_shows_the_run_and_escapes_what_data_says(run):
 def test_index_asks_the_network_for_nothing(run):
     page = write_index(run).read_text()
     assert not REQUESTS.search(page)
-    assert page.count('<img src="data:image/png;base64,') == 2
+    assert page.count('<img src="data:image/png;base64,') == 3
     assert "default-src 'none'" in page
 
 

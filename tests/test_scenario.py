@@ -1,15 +1,20 @@
 """Scenario files: what comes with the study loads, and whatever is mistyped is named."""
 
+import re
+
 import pytest
 import yaml
 
 from mint_utils import locations
+from mint_utils.audited import FAMILIES
 from mint_utils.scenario_file import (
+    CHOSEN_BY,
     ScenarioError,
     load_scenario,
     portable_name,
     scenario_names,
 )
+from mint_utils.sources import SOURCES
 
 
 def written(tmp_path, **changes) -> str:
@@ -250,3 +255,179 @@ def test_chance_cannot_decide_whom_a_published_model_was_trained_on():
 def test_label_free_audits_keep_a_pixels_control():
     with pytest.raises(ScenarioError, match="pixels control has no method"):
         load_scenario("facenet_casia", {"rivals": ["flip_consistency"]})
+
+
+# References, swapped halves, albums, and faces that a model is trained on elsewhere
+
+ELSEWHERE = {"kind": "synthetic", "first": 5000, "persons": 30}
+
+
+def test_what_is_left_out_is_as_a_plain_audit_has_it():
+    scenario = load_scenario("facenet_casia", {"references": None, "controls": ["pixels"],
+                             "rivals": ["embedding_norm"], "albums": [2]})  # fmt: skip
+    assert scenario.references is None
+    assert scenario.swapped_halves is False
+    plain = load_scenario("synthetic")
+    assert plain.audited_model.trained_on is None
+    assert plain.audited_model.crop == 0
+    assert plain.faces[0].first == 0
+    assert plain.faces[0].exclude == ()
+    assert plain.albums == (2, 4, 8)
+
+
+def test_keys_of_references_are_read():
+    halves = load_scenario("synthetic", {"references": {"kind": "halves", "pairs": 3}}).references
+    assert (halves.pairs, halves.epochs) == (3, None)
+    published = {"kind": "published", "model": {"family": "facenet", "standardise": True}}
+    assert load_scenario("synthetic", {"references": published}).references.model.standardise
+
+
+@pytest.mark.parametrize(
+    ("block", "key"),
+    [
+        ("faces.0", "kind"),
+        ("audited_model", "family"),
+        ("audited_model.trained_on", "kind"),
+        ("references", "kind"),
+    ],
+)
+def test_a_block_of_several_shapes_says_what_chooses_among_them(block, key):
+    kinds = CHOSEN_BY[block.removesuffix(".0").split(".")[-1]]
+    wanted = f"synthetic.yml: {block}: needs a {key}: one of {', '.join(kinds)}"
+    assert refused({block: {}}) == wanted
+    odd = refused({block: {key: "odd"}})
+    assert odd.startswith(f"synthetic.yml: {block}: ")
+    assert all(kind in odd for kind in ["odd", *kinds])
+    assert refused({block: "odd"}).startswith(f"synthetic.yml: {block}: ")
+
+
+def test_what_can_be_chosen_is_what_can_be_opened():
+    assert set(CHOSEN_BY["faces"]) == set(CHOSEN_BY["trained_on"]) == set(SOURCES)
+    assert set(CHOSEN_BY["audited_model"]) == set(FAMILIES)
+    assert CHOSEN_BY["references"] == ["halves", "published"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"references": {"kind": "halves", "pair": 2}}, "references: unknown key 'pair'.*'pairs'"),
+        ({"references": {"kind": "halves", "pairs": 0}}, r"references.pairs: .*\(got 0\)"),
+        ({"references": {"kind": "published"}}, "references.model: Field required"),
+        (
+            {"references": {"kind": "published", "model": {"family": "iresnet"}}},
+            r"references.model.family: .*facenet.*\(got 'iresnet'\)",
+        ),
+        (
+            {"audited_model.trained_on": ELSEWHERE | {"person": 3}},
+            "audited_model.trained_on: unknown key 'person'.*'persons'",
+        ),
+        (
+            {"audited_model.trained_on": ELSEWHERE | {"first": -1}},
+            r"audited_model.trained_on.first: .*\(got -1\)",
+        ),
+        ({"faces.0.first": -1}, r"faces.0.first: .*\(got -1\)"),
+        ({"faces.0.exclude": "Ann"}, r"faces.0.exclude: .*\(got 'Ann'\)"),
+        ({"audited_model.crop": 0.6}, r"audited_model.crop: .*0.5 \(got 0.6\)"),
+        ({"audited_model.crop": -0.1}, r"audited_model.crop: .*\(got -0.1\)"),
+        ({"albums": [2, 1]}, r"albums.1: .*2 \(got 1\)"),
+        ({"albums": ["many"]}, r"albums.0: .*\(got 'many'\)"),
+        ({"swapped_halves": "maybe"}, r"swapped_halves: .*\(got 'maybe'\)"),
+        ({"swapped_halve": True}, "unknown key 'swapped_halve'.*'swapped_halves'"),
+        ({"detectors.methods": ["calibrate"]}, r"methods.0: .*'calibrated' \(got 'calibrate'\)"),
+    ],
+)
+def test_what_is_wrong_with_a_key_is_said_with_where_it_is(overrides, words):
+    said = refused(overrides)
+    assert re.search(f"^synthetic.yml: .*{words}", said), said
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ({"rivals": ["lira_norm", "rmia_consistency"]}, ["lira_norm", "rmia_consistency"]),
+        ({"controls": ["reference_twin", "pixels"]}, ["reference_twin"]),
+        ({"rivals": ["lira_norm"], "controls": ["reference_twin"]}, ["lira_norm", "reference_tw"]),
+    ],
+)
+def test_whatever_looks_through_references_needs_some(overrides, named):
+    words = refused(overrides)
+    assert all(name in words for name in [*named, "add `references: {kind: halves}`"])
+    assert load_scenario("synthetic", overrides | {"references.kind": "halves"}).references
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("synthetic", {"audited_model.trained_on": ELSEWHERE}),
+        ("facenet_casia", {}),
+        ("synthetic_shift", {"audited_model.trained_on": None}),
+    ],
+    ids=["trained on others", "published", "observed"],
+)
+def test_halves_are_swapped_only_where_chance_drew_whom_the_study_trains_on(name, overrides):
+    assert load_scenario(name, overrides)
+    words = refused(overrides | {"swapped_halves": True}, name)
+    assert "swapped_halves needs a model that the study trains on members drawn by chance" in words
+
+
+def test_albums_may_be_left_out_and_are_named_once():
+    assert load_scenario("synthetic", {"albums": []}).albums == ()
+    assert "albums: each may be named once: 2, 4, 2" in refused({"albums": [2, 4, 2]})
+
+
+def test_calibrated_mint_is_a_method_of_its_own():
+    methods = ["calibrated", "vanilla"]
+    assert load_scenario("synthetic", {"detectors.methods": methods}).detectors.methods == (
+        "calibrated",
+        "vanilla",
+    )
+    assert "each may be named once" in refused({"detectors.methods": ["calibrated", "calibrated"]})
+
+
+def test_audits_with_calibrated_mint_alone_keep_a_pixels_control():
+    """Calibrated MINT asks how steady a model is, which pictures alone cannot be asked."""
+    alone = {"detectors.methods": ["calibrated"], "rivals": ["head_max"]}
+    assert load_scenario("synthetic", alone | {"rivals": ["embedding_norm"]})
+    assert "pixels control has no method" in refused(alone)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("references", {"kind": "halves"}),
+        ("references", {"kind": "halves", "pairs": 3}),
+        ("references", {"kind": "halves", "epochs": 3}),
+        ("swapped_halves", True),
+        ("albums", [2, 4]),
+        ("audited_model.trained_on", ELSEWHERE),
+        ("audited_model.trained_on", ELSEWHERE | {"first": 5001}),
+        ("audited_model.crop", 0.1),
+        ("faces.0.first", 1),
+        ("faces.0.exclude", ["synthetic_00001"]),
+        ("detectors.methods", ["vanilla", "cnn"]),
+    ],
+)
+def test_fingerprint_changes_with_the_newer_keys_too(key, value):
+    changed = load_scenario("synthetic", {key: value}).fingerprint
+    assert changed != load_scenario("synthetic").fingerprint
+    assert changed == load_scenario("synthetic", {key: value}).fingerprint
+
+
+def test_scenarios_of_one_model_do_train_the_same_model():
+    """lfw_reference and lfw_swapped say that they audit the model of lfw."""
+    plain = load_scenario("lfw")
+    for name in ("lfw_reference", "lfw_swapped"):
+        other = load_scenario(name)
+        for key in ("assignment", "seed", "faces", "roles", "splits"):
+            assert getattr(other, key) == getattr(plain, key), (name, key)
+        assert other.audited_model == plain.audited_model
+
+
+def test_the_nulls_train_on_nobody_who_is_in_the_audit():
+    for name in ("synthetic_null", "synthetic_shift"):
+        scenario = load_scenario(name)
+        elsewhere = scenario.audited_model.trained_on
+        trained_on = range(elsewhere.first, elsewhere.first + elsewhere.persons)
+        for source in scenario.faces:
+            audited = range(source.first, source.first + source.persons)
+            assert not set(trained_on) & set(audited), name

@@ -16,7 +16,7 @@ import pytest
 from mint_utils import locations
 from mint_utils.evidence.rungs import COLUMNS as RUNG_COLUMNS
 from mint_utils.scenario_file import load_scenario, scenario_names, tiny_overrides
-from mint_utils.scores import COLUMNS as SCORE_COLUMNS
+from mint_utils.score_table import COLUMNS as SCORE_COLUMNS
 from mint_utils.sources import open_sources
 from mint_utils.study import STEPS, StudyFailed, execute, fresh_cache, run_study
 from mint_utils.verify import differences
@@ -77,7 +77,7 @@ def test_a_changed_setting_redoes_its_steps_only(beside_tiny):
         return len(list(steps_folder().glob(f"synthetic/{step}-*/done.json")))
 
     before = {step: done(step) for step in STEPS}
-    run_study("synthetic", TINY | {"rivals": ["head_max"]})
+    run_study("synthetic", TINY | {"albums": [2]})
     assert {step: done(step) - before[step] for step in STEPS} == {
         "01_faces": 0, "02_audited_model": 0, "03_activations": 0,
         "04_detectors": 1, "05_evidence": 1, "06_explorer": 1,

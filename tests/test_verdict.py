@@ -7,19 +7,23 @@ import pandas as pd
 import pytest
 from test_rungs import NOTHING, RIVALS, scores_table
 
-from mint_utils.evidence.rungs import COLUMNS, ladder
+from mint_utils.evidence.rungs import ACCESS, COLUMNS, CONTROLS, ladder
 from mint_utils.evidence.verdict import (
     CANNOT,
+    CONTROL,
     EXPLAINED,
     NONE,
     ORDER,
     SHOWN,
+    TOLD,
+    WITH_ACCESS,
     judge,
     judged,
     powered,
     report_verdict,
     warnings,
 )
+from mint_utils.faces import CONTRASTS
 
 PLANTED = {"audited vanilla stage1": 1.2, "audited vanilla outcome": 0.8}
 
@@ -37,7 +41,8 @@ def a_rung(**changes) -> pd.Series:
         "method": "vanilla on stage1", "auc": 0.8, "low": 0.7, "high": 0.9,
         "best_control": "pixels: vanilla on pixels", "control_auc": 0.5, "gain": 0.3,
         "gain_low": 0.2, "gain_high": 0.4, "p": 0.001, "p_holm": 0.001, "p_chance": 0.001,
-        "p_chance_holm": 0.001, "upper": 0.88, "m": 70, "n": 70,
+        "p_chance_holm": 0.001, "p_below_holm": 1.0, "control_elsewhere": False,
+        "upper": 0.88, "m": 70, "n": 70,
         "control_p": 0.6, "control_upper": 0.56, "constant": False,
     }  # fmt: skip
     return pd.Series(usual | changes)
@@ -130,10 +135,8 @@ def test_null_audits_seldom_show_membership():
         0.0,
     )  # fmt: skip
     roles = ("member", "held_out", "external")
-    said = [
-        verdict_of(effects, persons={"fit": 15, "test": 30}, roles=roles, photos=3, seed=seed)
-        for seed in range(60)
-    ]
+    how = {"persons": {"fit": 15, "test": 30}, "roles": roles, "photos": 3}
+    said = [verdict_of(effects, resamples=100, **how, seed=seed) for seed in range(60)]
     assert sum(found["verdict"] == SHOWN for found in said) <= 4
     assert sum(found["verdict"] == EXPLAINED for found in said) <= 6
 
@@ -181,6 +184,16 @@ def test_the_rule(changes, assignment, verdict):
     assert reason
 
 
+def test_a_score_below_chance_is_told_as_such_only_beyond_chance():
+    nothing = {"p_holm": 0.9, "p_chance_holm": 0.9, "upper": 0.45, "auc": 0.4, "high": 0.45}
+    said, reason = judge(a_rung(**nothing, p_below_holm=0.05), "random")
+    assert said == CANNOT
+    assert "below chance" in reason
+    said, reason = judge(a_rung(**nothing, p_below_holm=0.051), "random")
+    assert said == NONE
+    assert "below chance" not in reason
+
+
 def test_power_needs_about_65_persons_a_side():
     assert not powered(64, 64)
     assert powered(65, 65)
@@ -213,6 +226,17 @@ def test_the_rung_with_the_largest_gain_speaks():
     found = reported(a_rung(gain=0.1, auc=0.61), a_rung(gain=0.3, auc=0.83), a_rung(gain=0.2))
     assert found["rung"]["auc"] == 0.83
     assert "AUC 0.83" in found["sentence"]
+
+
+def test_a_control_above_chance_at_one_rung_forbids_shown_at_all_rungs_with_externals():
+    """Observed sets that an album of controls tells apart differ for single images as well."""
+    clean = a_rung(control_p=0.5, control_upper=0.55)
+    telling = a_rung(control_p=0.001, control_upper=0.8, k=4, unit_kind="album")
+    inside = a_rung(control_p=0.5, control_upper=0.55, contrast="member_vs_held_out")
+    steps = pd.DataFrame([clean, telling, inside])
+    assert judged(steps, "observed")["verdict"].tolist() == [CANNOT, EXPLAINED, SHOWN]
+    assert judged(steps.iloc[[0, 2]], "observed")["verdict"].tolist() == [SHOWN, SHOWN]
+    assert judged(steps, "random")["verdict"].tolist() == [SHOWN, SHOWN, SHOWN]
 
 
 def test_sentences_give_figures_and_never_deny_membership():
@@ -263,3 +287,85 @@ def test_warnings_say_who_attests_to_the_roles():
     assert "the paper's authors" in said[1]
     assert "nobody that the scenario names" in warnings(unread.iloc[:0], "", "observed", {})[0]
     assert "seed = 7" in warnings(unread.iloc[:0], "", "random", {"seed": 7})[0]
+
+
+@pytest.mark.parametrize("verdict", ORDER)
+def test_a_sentence_about_albums_names_the_number_of_photos(verdict):
+    changes = {
+        SHOWN: {},
+        EXPLAINED: {"p_holm": 0.2, "control_p": 0.01},
+        NONE: {"p_holm": 0.9, "p_chance_holm": 0.9, "upper": 0.55},
+        CANNOT: {"p_holm": 0.9, "p_chance_holm": 0.9, "m": 5, "n": 5},
+    }[verdict]
+    album = reported(a_rung(unit_kind="album", k=8, **changes))
+    assert album["verdict"] == verdict
+    assert ", 8 photos of one person at a time" in album["sentence"]
+    assert album["rung"]["k"] == 8
+    image = reported(a_rung(**changes))
+    assert "photos of one person at a time" not in image["sentence"]
+    assert all("8 photos" in sentence for sentence in album["proves"])
+
+
+def test_every_access_level_control_and_contrast_has_its_words():
+    assert list(WITH_ACCESS) == ACCESS
+    assert list(CONTROL) == CONTROLS
+    assert list(TOLD) == list(CONTRASTS)
+    for access in ACCESS:
+        for control in CONTROLS:
+            for contrast in CONTRASTS:
+                changes = {"access": access, "contrast": contrast, "best_control": f"{control}: x"}
+                sentence = reported(a_rung(**changes))["sentence"]
+                assert WITH_ACCESS[access] in sentence
+                assert CONTROL[control] in sentence
+                assert TOLD[contrast] in sentence
+
+
+def test_a_reference_twin_that_does_as_well_explains():
+    effects = {"audited vanilla stage1": 1.2, "reference_twin vanilla stage1": 1.5} | NOTHING
+    found = verdict_of(effects, persons={"fit": 20, "test": 60})
+    assert found["verdict"] == EXPLAINED
+    assert "models of the same kind that never saw the person" in found["sentence"]
+
+
+def test_membership_that_only_albums_show_is_told_as_such():
+    persons = {"fit": 20, "test": 40}
+    similar = {"audited similarity outcome": 2.0}
+    similar |= {"untrained_twin similarity outcome": 0.0, "pixels similarity pixels": 0.0}
+    images = scores_table({"audited vanilla stage1": 0.0} | NOTHING, persons=persons)
+    steps = ladder(pd.concat([images, scores_table(similar, persons=persons, k=4)]), RIVALS, 200, 0)
+    found = report_verdict(judged(steps, "random"), "random")
+    assert found["verdict"] == SHOWN
+    assert (found["rung"]["unit_kind"], found["rung"]["k"]) == ("album", 4)
+    assert "4 photos of one person at a time" in found["sentence"]
+
+
+@pytest.mark.parametrize("side", ["member", "external"])
+@pytest.mark.parametrize("persons", [10, 60])
+def test_one_person_on_a_side_shows_nothing(side, persons):
+    """However well that person's photos are told apart, and however many there are of them."""
+    said = []
+    for seed in range(6):
+        effects = {"audited vanilla stage1": 9.0} | NOTHING
+        scores = scores_table(effects, persons={"fit": 20, "test": persons}, photos=6, seed=seed)
+        of_side = (scores["split"] == "test") & (scores["role"] == side)
+        only = scores.loc[of_side, "identity"].min()
+        steps = ladder(scores[~of_side | (scores["identity"] == only)], RIVALS, 100, 0)
+        found = [report_verdict(judged(steps, a), a) for a in ("random", "observed")]
+        assert json.loads(json.dumps(found)) == found
+        said += found
+    verdicts = [found["verdict"] for found in said]
+    assert SHOWN not in verdicts
+    assert NONE not in verdicts
+    assert verdicts.count(CANNOT) >= 10  # one in 61 controls is above chance by chance
+    assert any("too few persons (" in found["reason"] for found in said)
+
+
+def test_constant_scores_of_everything_cannot_tell():
+    def constant(table, score):
+        return 0 * score
+
+    names = ["audited vanilla stage1", "audited flip_consistency outcome", *NOTHING]
+    found = verdict_of(dict.fromkeys(names, constant), persons={"fit": 20, "test": 40})
+    assert found["verdict"] == CANNOT
+    assert "same score" in found["reason"]
+    assert json.loads(json.dumps(found)) == found

@@ -9,6 +9,7 @@ import pytest
 
 from mint_utils.evidence.measure import metrics_table
 from mint_utils.evidence.rungs import COLUMNS, ladder
+from mint_utils.evidence.thresholds import thresholds
 from mint_utils.evidence.verdict import judged, report_verdict
 from mint_utils.verify import differences
 
@@ -53,6 +54,8 @@ def report_named(folder, name: str):
     metrics_table(table, name, 50, 0).to_csv(folder / "tables" / "metrics.csv", index=False)
     rungs = judged(ladder(table, (), 50, 0), "random")
     rungs[COLUMNS].to_csv(folder / "tables" / "rungs.csv", index=False)
+    called = thresholds(table, rungs, 50, 0)
+    called.to_csv(folder / "tables" / "thresholds.csv", index=False)
     (folder / "verdict.json").write_text(json.dumps(report_verdict(rungs, "random")))
     scenario = {"name": name, "resamples": 50, "seed": 0, "rivals": [], "assignment": "random"}
     (folder / "manifest.json").write_text(json.dumps({"scenario": scenario}))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from mint_utils.choices import not_a_choice
 
@@ -24,9 +24,11 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def create(self, key: dict) -> None:
-        """Make the folder and write down what it is keyed by."""
+    def create(self, key: dict, head: torch.Tensor | None = None) -> None:
+        """Make the folder, write down what it is keyed by, and keep the class centres."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if head is not None:
+            save_file({"head": head.float().contiguous()}, self.folder / "head.safetensors")
         (self.folder / "key.json").write_text(json.dumps(key, indent=1))
 
     def path(self, kind: str, shard: int) -> Path:
@@ -85,6 +87,8 @@ class Activations:
         self.target: str = self.key["target"]
         self.taps: list[str] = self.key["taps"]
         self.has_head: bool = self.key["has_head"]
+        self.has_names: bool = self.key["has_names"]
+        self.has_batch_norm: bool = self.key["batch_norm"]
         count = len(list(folder.glob("vectors-*.safetensors")))
         self._vectors = [self._store.ids("vectors", number) for number in range(count)]
         self._maps = [self._store.ids("maps", number) for number in range(count)]
@@ -101,14 +105,26 @@ class Activations:
         return len(self.image_ids)
 
     def vector(self, name: str, view: str = "plain") -> np.ndarray:
-        """float32 (n, C): a tap pooled per channel, ``outcome`` (n, d) or ``head`` (n, 3)."""
+        """float32 (n, C): a tap pooled per channel, ``outcome`` (n, d) or ``head`` (n, 3).
+
+        Also ``named`` (n, 2), NaN for persons without a class, and ``batch_norm`` (n, layers),
+        where they were recorded; both of the plain view only.
+        """
         named = [*self.taps, "outcome", *(["head"] if self.has_head else [])]
+        named += [*(["named"] if self.has_names else [])]
+        named += [*(["batch_norm"] if self.has_batch_norm else [])]
         if name not in named:
             raise ValueError(not_a_choice("AAD", name, named))
         if view not in self.key["views"]:
             raise ValueError(not_a_choice("view", view, self.key["views"]))
         shards = range(len(self._vectors))
         return torch.cat([self._store.read("vectors", n, f"{view}/{name}") for n in shards]).numpy()
+
+    def head(self) -> torch.Tensor:
+        """float32 (classes, d): the class centres. ValueError if there are none."""
+        if not self.has_head:
+            raise ValueError(f"{self.target} was recorded without class centres")
+        return load_file(self.folder / "head.safetensors")["head"]
 
     def maps(self, tap: str, rows: np.ndarray | None = None) -> torch.Tensor:
         """float16 (k, C, h, w): the maps of ``rows`` (default: all mapped ones), in their order."""

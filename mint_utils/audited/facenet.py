@@ -1,8 +1,11 @@
 """facenet-pytorch's InceptionResnetV1 with its published weights (arXiv 1503.03832, 1602.07261)."""
 
+from pathlib import Path
+
 from facenet_pytorch import InceptionResnetV1
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from mint_utils import locations
 from mint_utils.audited.model import AuditedModel, Preprocess
@@ -27,14 +30,15 @@ def open_facenet(spec: Facenet, faces: FaceSet, seed: int) -> AuditedModel:
     """
     module = _from_file(spec.weights) if spec.weights else _downloaded(spec.pretrained)
     logits = getattr(module, "logits", None)
+    trained_on = Path(spec.weights).stem if spec.weights else spec.pretrained
     return AuditedModel(
-        name=f"facenet {spec.pretrained}",
+        name=f"facenet {trained_on}",
         module=module,
-        preprocess=Preprocess(size=spec.input_size),
+        preprocess=Preprocess(size=spec.input_size, standardise=spec.standardise),
         taps=spec.taps,
         outcome="last_bn",
         head=None if logits is None else logits.weight.detach(),
-        notes={"pretrained on": spec.pretrained, "weights": spec.weights or "library download"},
+        notes={"pretrained on": trained_on, "weights": spec.weights or "library download"},
     )
 
 
@@ -46,6 +50,7 @@ def _from_file(weights: str) -> InceptionResnetV1:
         raise ValueError(f"{file} is not a .safetensors file that can be read: {error}") from error
     classes = len(state["logits.weight"]) if "logits.weight" in state else None
     module = InceptionResnetV1(pretrained=None, classify=classes is not None, num_classes=classes)
+    _fit_embedding(module, state)
     module.classify = False  # the classifier is kept as the head, the outcome is the embedding
     for key, tensor in module.state_dict().items():
         if key.endswith("num_batches_tracked"):
@@ -57,6 +62,14 @@ def _from_file(weights: str) -> InceptionResnetV1:
             raise ValueError(f"{file.name}: {key} has shape {shapes}")
     module.load_state_dict(state, strict=False)
     return module
+
+
+def _fit_embedding(module: InceptionResnetV1, state: dict) -> None:
+    """Make the last layers as wide as the file's: 512 or, in the MS-Celeb weights, 128."""
+    width = len(state.get("last_bn.weight", module.last_bn.weight))
+    if width != module.last_bn.num_features:
+        module.last_linear = nn.Linear(module.last_linear.in_features, width, bias=False)
+        module.last_bn = nn.BatchNorm1d(width, eps=module.last_bn.eps)
 
 
 def _downloaded(pretrained: str) -> InceptionResnetV1:

@@ -4,6 +4,8 @@ Pre-activation "IR" blocks (BN-conv-BN-PReLU-conv-BN) in four stages, the paper'
 then BN, dropout-free projection and BN to the embedding. Small enough to train in a minute.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -11,6 +13,7 @@ from mint_utils.audited.model import AuditedModel, Preprocess
 from mint_utils.audited.training import trained
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import TrainedIResNet
+from mint_utils.training_faces import training_faces
 
 
 class IRBlock(nn.Module):
@@ -62,10 +65,27 @@ class IResNet(nn.Module):
 
 
 def open_iresnet(spec: TrainedIResNet, faces: FaceSet, seed: int) -> AuditedModel:
-    """An IResNet trained on the member images of ``faces``, with the class centres as its head."""
+    """An IResNet trained on the member images of ``faces``, with the class centres as its head.
+
+    With ``spec.trained_on`` it is trained on all faces of that source instead: whatever the
+    scenario calls members, this model never saw them.
+    """
+    if spec.trained_on is None:
+        return train_iresnet(spec, faces.where(faces.table["role"] == "member"), seed)
+    return train_iresnet(spec, training_faces(spec.trained_on, seed), seed)
+
+
+def train_iresnet(
+    spec: TrainedIResNet, faces: FaceSet, seed: int, name: str = "iresnet"
+) -> AuditedModel:
+    """An IResNet trained on all of ``faces``; the persons are its classes."""
+    untrained = new_iresnet(spec, seed, name)  # refuses a wrong tap before hours of training
+    head, notes = trained(untrained.module, untrained.preprocess, faces, spec, seed)
+    return replace(untrained, head=head, classes=tuple(notes.pop("classes")), notes=notes)
+
+
+def new_iresnet(spec: TrainedIResNet, seed: int, name: str = "iresnet") -> AuditedModel:
+    """The architecture with random weights and no head."""
     torch.manual_seed(seed)
     module = IResNet(spec.widths, spec.blocks, spec.embedding, spec.input_size)
-    preprocess = Preprocess(size=spec.input_size)
-    AuditedModel("iresnet", module, preprocess, spec.taps)  # refuses a wrong tap before training
-    head, notes = trained(module, preprocess, faces, spec, seed)
-    return AuditedModel("iresnet", module, preprocess, spec.taps, head=head, notes=notes)
+    return AuditedModel(name, module, Preprocess(size=spec.input_size), spec.taps)

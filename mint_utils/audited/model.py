@@ -52,8 +52,8 @@ class AuditedModel:
 
     ``taps`` are dotted names of submodules (``layer3.0.conv1``); ``outcome`` is the submodule
     whose output is the embedding before any length normalisation, "" for the module's own output.
-    ``head`` (classes, d) holds the class centres, None where the auditor has none. ``map_size``
-    bounds the height and width at which maps are kept.
+    ``head`` (classes, d) holds the class centres, None where the auditor has none; ``classes``
+    names the person of each of its rows. ``map_size`` bounds the height and width of kept maps.
     """
 
     name: str
@@ -62,13 +62,14 @@ class AuditedModel:
     taps: tuple[str, ...]
     outcome: str = ""
     head: torch.Tensor | None = None
+    classes: tuple[str, ...] = ()  # the persons of the head's rows, where they are known
     head_scale: float = 64.0  # s of CosFace and ArcFace: logits are s times the cosine
     map_size: int = 8
     notes: dict = field(default_factory=dict)  # what a report may say about where it comes from
 
     def __post_init__(self):
         known = dict(self.module.named_modules())
-        for reserved in {"outcome", "head"} & set(self.taps):
+        for reserved in {"outcome", "head", "named", "batch_norm"} & set(self.taps):
             raise ValueError(f"a tap cannot be called {reserved!r}: the store uses that name")
         for tap in (*self.taps, self.outcome):
             if tap not in known:
@@ -104,6 +105,23 @@ def head_summary(embedding: torch.Tensor, head: torch.Tensor, scale: float) -> t
     log_p = F.log_softmax(scale * cosine, dim=1)
     entropy = -(log_p.exp() * log_p).sum(dim=1)
     return torch.stack([top[:, 0], top[:, 0] - top[:, -1], -entropy], dim=1)
+
+
+def named_summary(model: AuditedModel, embedding: torch.Tensor, identity) -> torch.Tensor:
+    """What the head says of an embedding, given the person's name: float32 (n, 2).
+
+    Columns: the cosine to the person's own class centre, and its margin to the largest of the
+    others. NaN for a person who has no class.
+    """
+    place = {person: row for row, person in enumerate(model.classes)}
+    own = torch.tensor([place.get(person, -1) for person in identity])
+    cosine = F.normalize(embedding.float()) @ F.normalize(model.head.float()).T
+    known = own.clamp_min(0)[:, None]
+    mine = cosine.gather(1, known)[:, 0]
+    others = cosine.scatter(1, known, -2.0).max(dim=1).values  # below every cosine
+    summary = torch.stack([mine, mine - others], dim=1)
+    summary[own < 0] = torch.nan
+    return summary
 
 
 def tap_table(model: AuditedModel) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Train a small face-recognition model on the member images, once per fingerprint.
+"""Train a small face-recognition model on a set of faces, once per fingerprint.
 
 The losses are pytorch-metric-learning's CosFace (arXiv 1801.09414) and ArcFace
 (arXiv 1801.07698); their weight vectors are the class centres, the head.
@@ -14,6 +14,7 @@ from pytorch_metric_learning.losses import ArcFaceLoss, CosFaceLoss
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from mint_utils import locations
@@ -36,42 +37,42 @@ def trained(
     spec: TrainedIResNet,
     seed: int,
 ) -> tuple[torch.Tensor, dict]:
-    """Train ``module`` in place on the members of ``faces``, or load it if that was done before.
+    """Train ``module`` in place on all of ``faces``, or load it if that was done before.
 
-    Returns the head (classes, embedding), float32, classes in order of identity name, and notes:
-    ``losses`` (one an epoch), ``classes``, ``images``, ``precision``, ``file`` (the weights).
+    Returns the head (classes, embedding), float32, and notes: ``losses`` (one an epoch),
+    ``classes`` (the persons, in the order of the head's rows), ``images``, ``precision``,
+    ``file`` (the weights).
     """
-    members = faces.where(faces.table["role"] == "member")
-    key = _training_key(members, module, spec, seed)
+    key = _training_key(faces, module, spec, seed)
     file = locations.cache() / "models" / f"{key}.safetensors"
     if not file.is_file():
-        head, notes = _train(module, preprocess, members, spec, seed)
+        head, notes = _train(module, preprocess, faces, spec, seed)
         _save(file, module, head, notes)
-    head, notes = _load(file, module)
+    head, notes = load_weights(file, module)
     return head, notes | {"file": str(file)}
 
 
-def _training_key(members: FaceSet, module: nn.Module, spec: TrainedIResNet, seed: int) -> str:
+def _training_key(faces: FaceSet, module: nn.Module, spec: TrainedIResNet, seed: int) -> str:
     """Everything that decides the weights: data by content, recipe, architecture, this code."""
     return fingerprint(
         {
-            "images": members.table[["digest", "identity"]].to_numpy().tolist(),
-            "spec": spec.model_dump(mode="json", exclude={"taps"}),
+            "images": faces.table[["digest", "identity"]].to_numpy().tolist(),
+            "spec": spec.model_dump(mode="json", exclude={"taps", "trained_on"}),
             "seed": seed,
             "architecture": repr(module),
             "precision": str(training_dtype()),
-            "code": code_digest("audited"),
+            "code": code_digest("audited/training.py", "audited/iresnet.py", "audited/model.py"),
         }
     )
 
 
-def _train(module, preprocess, members: FaceSet, spec: TrainedIResNet, seed: int):
+def _train(module, preprocess, faces: FaceSet, spec: TrainedIResNet, seed: int):
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     device = best_device()
-    classes, labels = np.unique(members.table["identity"], return_inverse=True)
+    classes, labels = np.unique(faces.table["identity"], return_inverse=True)
     labels = torch.from_numpy(labels).to(device)
-    images = preprocess(members.pixels(preprocess.size)).to(device)
+    images = preprocess(faces.pixels(preprocess.size)).to(device)
     module.to(device, memory_format=torch.channels_last).train()
     criterion = LOSSES[spec.loss](len(classes), spec.embedding).to(device)
     weights = [*module.parameters(), *criterion.parameters()]
@@ -88,7 +89,7 @@ def _train(module, preprocess, members: FaceSet, spec: TrainedIResNet, seed: int
     for _ in progress:
         total = 0.0
         for rows in torch.from_numpy(rng.permutation(len(images))[: steps * batch]).split(batch):
-            x = _mirrored(images[rows], rng) if spec.flip else images[rows]
+            x = _changed(images[rows], rng, spec)
             loss = criterion(_embedded(module, x), labels[rows])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -100,14 +101,21 @@ def _train(module, preprocess, members: FaceSet, spec: TrainedIResNet, seed: int
         progress.set_postfix(loss=f"{losses[-1]:.2f}")
         _refuse_divergence(losses, spec)
     module.cpu().eval()
-    notes = {"losses": losses, "classes": len(classes), "images": len(images)}
+    notes = {"losses": losses, "classes": classes.tolist(), "images": len(images)}
     return criterion.W.detach().float().cpu().T, notes | {"precision": str(training_dtype())}
 
 
-def _mirrored(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Each image flipped left to right with probability one half."""
-    chosen = torch.from_numpy(rng.random(len(x)) < 0.5).to(x.device)
-    return torch.where(chosen[:, None, None, None], x.flip(3), x)
+def _changed(x: torch.Tensor, rng: np.random.Generator, spec: TrainedIResNet) -> torch.Tensor:
+    """Each image mirrored with probability one half, shifted and scaled by up to ``spec.crop``."""
+    if not spec.flip and not spec.crop:
+        return x
+    mirror = np.where(rng.random(len(x)) < 0.5, -1.0, 1.0) if spec.flip else np.ones(len(x))
+    size = rng.uniform(1 - spec.crop, 1 + spec.crop, len(x))
+    place = np.zeros((len(x), 2, 3), np.float32)
+    place[:, 0, 0], place[:, 1, 1] = size * mirror, size
+    place[:, :, 2] = rng.uniform(-spec.crop, spec.crop, (len(x), 2))
+    grid = F.affine_grid(torch.from_numpy(place).to(x.device), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
 
 def _embedded(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -133,7 +141,8 @@ def _save(file: Path, module: nn.Module, head: torch.Tensor, notes: dict) -> Non
     os.replace(unfinished, file)
 
 
-def _load(file: Path, module: nn.Module) -> tuple[torch.Tensor, dict]:
+def load_weights(file: Path, module: nn.Module) -> tuple[torch.Tensor, dict]:
+    """Weights that :func:`trained` saved, into ``module``; returns the head and the notes."""
     with safe_open(file, "pt") as stored:
         notes = json.loads(stored.metadata()["notes"])
         tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118

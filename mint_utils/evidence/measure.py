@@ -1,8 +1,11 @@
 """From scores to metrics.csv: every method on every target, with intervals over persons."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
+from mint_utils.albums import of_contrast
 from mint_utils.evidence.bootstrap import auc_interval, interval, person_weights
 from mint_utils.evidence.metrics import FPRS, SortedScores, best_threshold, share
 from mint_utils.faces import CONTRASTS
@@ -16,10 +19,25 @@ COLUMNS = [
 
 
 def in_contrast(scores: pd.DataFrame, contrast: str) -> pd.DataFrame:
-    """The rows of both roles of a contrast, with a bool column ``positive``."""
+    """The rows of both roles of a contrast, with a bool column ``positive``.
+
+    Of albums only those that match: externals' from the part that members' are drawn from.
+    """
     positive, negative = CONTRASTS[contrast]
     rows = scores[scores["role"].isin([positive, negative])]
+    is_album = (rows["unit_kind"] == "album").to_numpy()
+    if is_album.any():
+        matched = ~is_album
+        matched[is_album] = of_contrast(rows["unit"][is_album], contrast)
+        rows = rows[matched]
     return rows.assign(positive=rows["role"] == positive)
+
+
+def units_of(scores: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:
+    """The scores of images, then of albums by size: (unit_kind, k, rows)."""
+    groups = scores.groupby(["unit_kind", "n_images"], sort=False)
+    found = [(kind, int(k), rows) for (kind, k), rows in groups]
+    return sorted(found, key=lambda group: group[1])
 
 
 def contrasts_of(scores: pd.DataFrame) -> list[str]:
@@ -36,20 +54,29 @@ def metrics_table(scores: pd.DataFrame, scenario: str, resamples: int, seed: int
     image a member if its p-value is at most NOMINAL_FPR. What cannot be measured is left out.
     """
     rows = []
-    externals = scores.loc[
-        (scores["split"] == "calibrate") & (scores["role"] == "external"), "identity"
-    ].nunique()  # whom p-values rank among, whatever the contrast
-    for contrast in contrasts_of(scores):
+    for (unit_kind, k, units), contrast in product(units_of(scores), CONTRASTS):
+        if contrast not in contrasts_of(units):
+            continue
         weights, drawn_for = None, None
-        for keys, some in in_contrast(scores, contrast).groupby(METHOD_KEYS, sort=False):
+        compared = in_contrast(units, contrast)
+        # Whom p-values rank among; shuffled labels have externals of their own.
+        known = units[(units["split"] == "calibrate") & (units["role"] == "external")]
+        known = known[known["target"] != "shuffled_labels"]
+        externals = min(
+            in_contrast(known, f"{role}_vs_external")["identity"].nunique()
+            for role in set(CONTRASTS[contrast]) - {"external"}
+        )
+        for keys, some in compared.groupby(METHOD_KEYS, sort=False):
+            if some.loc[some["split"] == "test", "positive"].nunique() < 2:
+                continue
             test = some[some["split"] == "test"].sort_values("unit")
             identity, positive = test["identity"].to_numpy(), test["positive"].to_numpy()
-            if drawn_for is None or not np.array_equal(drawn_for, test["unit"]):
-                weights = person_weights(identity, positive, resamples, seed)
-                drawn_for = test["unit"].to_numpy()
+            asked = (test["unit"].to_numpy(), positive)  # shuffled labels have roles of their own
+            if drawn_for is None or not all(map(np.array_equal, drawn_for, asked)):
+                weights, drawn_for = person_weights(identity, positive, resamples, seed), asked
             measured = _metrics(some[some["split"] == "calibrate"], test, weights, externals)
             rows += [
-                {"scenario": scenario, "unit_kind": "image", "k": 1, "contrast": contrast}
+                {"scenario": scenario, "unit_kind": unit_kind, "k": k, "contrast": contrast}
                 | dict(zip(METHOD_KEYS, keys, strict=True))
                 | row
                 for row in measured
@@ -71,7 +98,7 @@ def _metrics(calibrate: pd.DataFrame, test: pd.DataFrame, weights, externals: in
         threshold = best_threshold(calibrate["score"].to_numpy(), calibrate["positive"].to_numpy())
         flags["accuracy"] = score >= threshold
     p_value = test["p_value"].to_numpy()
-    if externals >= 1 / NOMINAL_FPR - 1:
+    if externals >= 1 / NOMINAL_FPR - 1 and np.isfinite(p_value).all():
         flags["tpr_at_threshold"] = flags["fpr_at_threshold"] = p_value <= NOMINAL_FPR
     for name, flag in flags.items():
         for values, some in ((point, None), (resampled, weights)):
@@ -106,10 +133,13 @@ def paper_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     some = metrics[
         (metrics["metric"] == "accuracy") & (metrics["kind"] == "mint")
         & (metrics["seed"] == "all") & (metrics["contrast"] == "member_vs_external")
+        & (metrics["unit_kind"] == "image")
     ]  # fmt: skip
     if some.empty:
         return pd.DataFrame(columns=["aad"])
     column = some["method"] + ", " + some["target"]
     wide = some.assign(column=column).pivot(index="aad", columns="column", values="value")
     order = [aad for aad in some["aad"].unique() if aad in wide.index]
-    return wide.loc[order].round(3).reset_index().rename_axis(columns=None)
+    methods = some["method"].unique().tolist()
+    columns = sorted(column.unique(), key=lambda name: methods.index(name.partition(",")[0]))
+    return wide.loc[order, columns].round(3).reset_index().rename_axis(columns=None)

@@ -1,8 +1,9 @@
 """The verdict: which of four sentences the evidence supports, at each rung and for the report.
 
 1. membership shown: the gain over every control is significant (Holm over rungs) and either the
-   assignment was random, or no control is above chance *and* none could be above 0.60 (one-sided
-   95 % bound): a control that merely lacks the persons to be significant excludes nothing.
+   assignment was random, or no control is above chance, at this or any other rung with externals,
+   *and* none could be above 0.60 (one-sided 95 % bound): a control that merely lacks the persons
+   to be significant excludes nothing.
 2. explained by the dataset: not 1, and both the rung and some control are above chance.
 3. no evidence: neither, and the study had the power to see an AUC of 0.60.
 4. cannot tell: otherwise, with the reason.
@@ -26,10 +27,13 @@ ORDER = [SHOWN, EXPLAINED, NONE, CANNOT]
 WITH_ACCESS = {
     "outcome": "With access to the model's embeddings alone",
     "activations": "With access to the model's activations",
+    "twin": "With the model's embeddings and activations, and reference models of the same kind,",
     "head_blind": "With access to the model's class centres, without names,",
+    "head_named": "With access to the class centres and to which person each belongs,",
 }
 CONTROL = {
     "untrained_twin": "an untrained copy of the model",
+    "reference_twin": "models of the same kind that never saw the person",
     "pixels": "the pictures alone, without any model",
 }
 TOLD = {
@@ -53,6 +57,8 @@ def judge(rung: pd.Series, assignment: str) -> tuple[str, str]:
         return CANNOT, "the method gives every image the same score"
     beats = rung["p_holm"] <= LEVEL
     control_at_chance = not control_above and rung["control_upper"] <= NOTHING_TO_SEE
+    if beats and assignment == "observed" and rung["control_elsewhere"] and control_at_chance:
+        return CANNOT, "at another rung a control is above chance: the two sets differ"
     if beats and (assignment == "random" or control_at_chance):
         return SHOWN, "the score beats every control beyond what chance among persons explains"
     if rung["p_chance_holm"] <= LEVEL and control_above:
@@ -62,7 +68,7 @@ def judge(rung: pd.Series, assignment: str) -> tuple[str, str]:
             "too few persons to exclude that the sets differ: a control's AUC may be up to "
             f"{rung['control_upper']:.2f}"
         )
-    if rung["high"] < 0.5:
+    if rung["p_below_holm"] <= LEVEL:
         return CANNOT, "the score is below chance: what it was chosen for in fit is not so on test"
     if powered(rung["m"], rung["n"]):
         if rung["upper"] <= NOTHING_TO_SEE:
@@ -81,6 +87,10 @@ def judged(ladder: pd.DataFrame, assignment: str) -> pd.DataFrame:
     """rungs.csv (COLUMNS and ``reason``): the ladder with a verdict on every rung."""
     if ladder.empty:
         return pd.DataFrame(columns=[*COLUMNS, "reason"])
+    # Sets that differ at one rung with externals differ at all of them, seen there or not.
+    externals = ladder["contrast"] != "member_vs_held_out"
+    differ = bool((ladder.loc[externals, "control_p"] <= LEVEL).any())
+    ladder = ladder.assign(control_elsewhere=externals & differ)
     pairs = [judge(rung, assignment) for _, rung in ladder.iterrows()]
     verdicts, reasons = zip(*pairs, strict=True)
     return ladder.assign(verdict=verdicts, reason=reasons)
@@ -137,15 +147,16 @@ def _sentence(verdict: str, rung: pd.Series | None) -> str:
     if rung is None:
         return "This audit cannot tell whether the model was trained on these faces."
     who = f"{WITH_ACCESS[rung['access']]} one"
-    what = TOLD[rung["contrast"]]
+    photos = f", {rung['k']} photos of one person at a time" if rung["k"] > 1 else ""
+    what = TOLD[rung["contrast"]] + photos
     figures = f"AUC {rung['auc']:.2f}, 95 % interval {rung['low']:.2f} to {rung['high']:.2f}"
     control = f"the best control, {_control(rung)}, reaches {rung['control_auc']:.2f}"
     if verdict == SHOWN:
         return f"Membership is shown. {who} can tell {what} ({figures}); {control}."
     if verdict == EXPLAINED:
         return (
-            f"{who} can tell the two sets of images apart ({figures}), but {control}: the result "
-            "cannot be told from the difference between the datasets."
+            f"{who} can tell the two sets of images apart{photos} ({figures}), but {control}: the "
+            "result cannot be told from the difference between the datasets."
         )
     if verdict == NONE:
         return (

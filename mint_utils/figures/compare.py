@@ -4,14 +4,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mint_utils.figures.style import ACCESS_NAMES, CONTRAST_NAMES, axes, legend_below
+from mint_utils.figures.style import (
+    ACCESS_COLOURS,
+    ACCESS_NAMES,
+    CONTRAST_NAMES,
+    axes,
+    legend_below,
+)
 
-ACCESS_COLOURS = {"outcome": "#56B4E9", "activations": "#0072B2", "head_blind": "#009E73"}
 
+def rungs_by_scenario(
+    rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | None = None
+) -> Axes:
+    """AUC of every rung with its interval, a row a scenario; grey diamonds: best controls.
 
-def rungs_by_scenario(rungs: pd.DataFrame, contrast: str, ax: Axes | None = None) -> Axes:
-    """AUC of every rung with its interval, a row a scenario; grey diamonds: best controls."""
-    some = rungs[(rungs["contrast"] == contrast) & (rungs["unit_kind"] == "image")]
+    ``k`` is the number of photos of one person; 1 stands for single images.
+    """
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)]
     scenarios = list(dict.fromkeys(some["scenario"]))
     ax = axes(ax, 7, 0.9 * max(1, len(scenarios)) + 1.6)
     levels = [access for access in ACCESS_COLOURS if access in set(some["access"])]

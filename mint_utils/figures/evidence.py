@@ -9,7 +9,6 @@ from mint_utils.evidence.bootstrap import person_weights
 from mint_utils.evidence.measure import in_contrast
 from mint_utils.evidence.metrics import SortedScores
 from mint_utils.figures.style import (
-    ACCESS_NAMES,
     CONTRAST_NAMES,
     ROLE_COLOURS,
     TARGET_COLOURS,
@@ -91,12 +90,14 @@ def detectors_beside_controls(metrics: pd.DataFrame, contrast: str, ax: Axes | N
         best = pixels.loc[pixels["value"].idxmax()]
         ax.axvspan(best["low"], best["high"], color="#999999", alpha=0.25, linewidth=0,
                    label=f"{TARGET_NAMES['pixels']}: {best['value']:.2f}")  # fmt: skip
-    for place, target in enumerate(["untrained_twin", "audited"]):
+    shown = [t for t in ("untrained_twin", "reference_twin", "audited") if t in set(some["target"])]
+    for place, target in enumerate(shown):
         rows = some[some["target"] == target]
+        rows = rows[[key in keys for key in zip(rows["method"], rows["aad"], strict=True)]]
         y = np.array([keys.index(key) for key in zip(rows["method"], rows["aad"], strict=True)])
         errors = [(rows["value"] - rows["low"]).clip(0), (rows["high"] - rows["value"]).clip(0)]
         ax.errorbar(
-            rows["value"], y + 0.13 - 0.26 * place, xerr=errors, fmt="o", markersize=5,
+            rows["value"], y + 0.2 - 0.2 * place, xerr=errors, fmt="o", markersize=5,
             color=TARGET_COLOURS[target], linewidth=1.4, label=TARGET_NAMES[target],
         )  # fmt: skip
     ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
@@ -108,29 +109,4 @@ def detectors_beside_controls(metrics: pd.DataFrame, contrast: str, ax: Axes | N
     ax.set_ylim(len(keys) - 0.5, -0.5)
     ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
     legend_below(ax, 3)
-    return ax
-
-
-def access_ladder(rungs: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """AUC at each level of access and contrast, beside the best control of that rung."""
-    ax = axes(ax, 7.5, 0.62 * len(rungs) + 1.4)
-    y = np.arange(len(rungs))
-    errors = [(rungs["auc"] - rungs["low"]).clip(0), (rungs["high"] - rungs["auc"]).clip(0)]
-    ax.errorbar(rungs["auc"], y - 0.1, xerr=errors, fmt="o", color="#0072B2", linewidth=1.6,
-                label="audited model")  # fmt: skip
-    ax.plot(rungs["control_auc"], y + 0.15, "D", color="#999999", label="best control")
-    for place, (_, rung) in zip(y, rungs.iterrows(), strict=True):
-        ax.text(1.03, place, rung["verdict"], va="center", fontsize=8)
-    names = [
-        f"{ACCESS_NAMES[rung['access']].replace(chr(10), ' ')}\n{CONTRAST_NAMES[rung['contrast']]}"
-        for _, rung in rungs.iterrows()
-    ]
-    ax.set_yticks(y, names, fontsize=7.5)
-    ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
-    ax.set(
-        xlabel="AUC with 95 % interval over persons",
-        xlim=(min(0.3, rungs["low"].min() - 0.02), 1.02),
-    )
-    ax.set_ylim(len(rungs) - 0.5, -0.5)
-    legend_below(ax, 2)
     return ax

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mint_utils.faces import SPLITS, FaceSet
-from mint_utils.figures.style import ROLE_COLOURS, axes
+from mint_utils.figures.style import ROLE_COLOURS, axes, legend_below
 
 
 def faces_by_role(faces: FaceSet, persons: int = 3, each: int = 5, size: int = 96, ax=None) -> Axes:
@@ -57,4 +57,33 @@ def images_by_split(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("persons")
     ax.margins(x=0.15)
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def parity_of_sides(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """A dot a property of the pictures: AUC between the sides, with its interval over persons.
+
+    ``table`` is that of :func:`mint_utils.parity.parity`. What differs is in the warning colour;
+    the medians of the member and the external side stand at the right.
+    """
+    known = table[table["auc"].notna()]
+    ax = axes(ax, 7, 0.28 * len(known) + 1.5)
+    y, differs = np.arange(len(known)), known["differs"].to_numpy(bool)
+    for mask, colour, label in (
+        (~differs, ROLE_COLOURS["member"], "no difference shown"),
+        (differs, ROLE_COLOURS["external"], "differs"),
+    ):
+        some = known[mask]
+        errors = [(some["auc"] - some["low"]).clip(0), (some["high"] - some["auc"]).clip(0)]
+        if len(some):
+            ax.errorbar(some["auc"], y[mask], xerr=errors, fmt="o", color=colour, label=label)
+    for place, row in enumerate(known.to_dict("records")):
+        medians = f"{row['member_side']:.3g} | {row['external_side']:.3g}"
+        ax.text(1.05, place, medians, fontsize=8, va="center")
+    ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
+    ax.set_yticks(y, known["property"])
+    ax.set(xlim=(-0.02, 1.02), ylim=(len(known) - 0.5, -0.5))
+    ax.set_xlabel("probability that a member-side image has more of it (AUC)")
+    ax.text(1.05, -0.7, "medians: member | external side", fontsize=8, va="bottom")
+    legend_below(ax, 2)
     return ax

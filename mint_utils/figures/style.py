@@ -10,16 +10,35 @@ ROLE_COLOURS = {
     "held_out": "#56B4E9",
     "external": "#D55E00",
 }
-TARGET_COLOURS = {"audited": "#0072B2", "untrained_twin": "#E69F00", "pixels": "#999999"}
+TARGET_COLOURS = {
+    "audited": "#0072B2",
+    "untrained_twin": "#E69F00",
+    "reference_twin": "#CC79A7",
+    "pixels": "#999999",
+    "swapped_halves": "#D55E00",
+    "shuffled_labels": "#000000",
+}
 TARGET_NAMES = {
     "audited": "audited model",
     "untrained_twin": "untrained twin (control)",
+    "reference_twin": "reference twins (control)",
     "pixels": "pixels, no model (control)",
+    "swapped_halves": "trained on the other half",
+    "shuffled_labels": "shuffled labels",
 }
 ACCESS_NAMES = {
     "outcome": "embeddings",
     "activations": "activations",
+    "twin": "reference models",
     "head_blind": "class centres\n(no names)",
+    "head_named": "class centres\nwith names",
+}
+ACCESS_COLOURS = {
+    "outcome": "#56B4E9",
+    "activations": "#0072B2",
+    "twin": "#CC79A7",
+    "head_blind": "#009E73",
+    "head_named": "#D55E00",
 }
 CONTRAST_NAMES = {
     "member_vs_external": "member images against\npersons never seen",
@@ -29,12 +48,27 @@ CONTRAST_NAMES = {
 METHOD_NAMES = {
     "vanilla": "Vanilla MINT",
     "cnn": "CNN MINT",
+    "calibrated": "calibrated MINT",
     "embedding_norm": "embedding norm",
     "flip_consistency": "flip consistency",
     "head_max": "largest head cosine",
     "head_margin": "head margin",
     "head_entropy": "head entropy",
+    "augmentation_consistency": "augmentation consistency",
+    "batch_norm_distance": "closeness to batch norm",
+    "head_views": "head cosine over views",
+    "head_named": "own head cosine",
+    "head_of_mean": "head cosine of the mean",
+    "lira_norm": "LiRA on the norm",
+    "lira_consistency": "LiRA on consistency",
+    "rmia_norm": "RMIA on the norm",
+    "rmia_consistency": "RMIA on consistency",
+    "similarity": "similarity within",
+    "spread": "spread within",
+    "lira_similarity": "LiRA on similarity",
+    "lira_spread": "LiRA on spread",
 }
+SEVERAL = ("vanilla", "cnn", "calibrated", "augmentation_consistency")  # of several kinds of data
 
 
 def axes(ax: Axes | None, width: float = 7, height: float = 4) -> Axes:
@@ -59,4 +93,4 @@ def legend_below(ax: Axes, columns: int) -> None:
 def method_name(method: str, aad: str) -> str:
     """``Vanilla MINT, stage3``; rivals have one kind of data and need no second word."""
     name = METHOD_NAMES.get(method, method)
-    return f"{name}, {aad}" if method in ("vanilla", "cnn") else name
+    return f"{name}, {aad.replace('_', ' ')}" if method in SEVERAL else name

@@ -1,6 +1,8 @@
 """Identity folders: one folder a person, images inside (VGGFace2, CASIA-WebFace, BUPT, LFW)."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image
 
 from mint_utils import locations
 from mint_utils.scenario import FolderFaces
+from mint_utils.sources.jpeg import jpeg_quality
 from mint_utils.sources.source import UnreadableImage
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
@@ -59,9 +62,21 @@ class FolderSource:
         return pd.DataFrame(rows)
 
     def read(self, image_id: str) -> np.ndarray:
+        with self._opened(image_id) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    def facts(self, image_id: str) -> dict:
+        """Of the file, whatever part of it ``read`` gives: nothing is decoded."""
+        with self._opened(image_id) as picture:
+            quality = jpeg_quality(picture)
+            return {"width": picture.width, "height": picture.height, "jpeg_quality": quality}
+
+    @contextmanager
+    def _opened(self, image_id: str) -> Iterator[Image.Image]:
+        """The image's file, as Pillow opens it. Raises UnreadableImage, also where it is used."""
         file = self.root / image_id.removeprefix(f"{self.group}/")
         try:
             with Image.open(file) as picture:
-                return np.asarray(picture.convert("RGB"))
+                yield picture
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise UnreadableImage(f"{image_id}: {error}") from error

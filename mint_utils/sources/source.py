@@ -24,3 +24,14 @@ class Source(Protocol):
 
     def stamp(self) -> str:
         """Changes whenever an image is added, removed or rewritten; cheap, reads no image."""
+
+
+class SourceWithFacts(Source, Protocol):
+    """A source that also knows how its images are stored. A source need not; parity then goes by
+    the pixels alone.
+    """
+
+    def facts(self, image_id: str) -> dict:
+        """``width`` and ``height`` in pixels as stored, and where images are files
+        ``jpeg_quality`` (1 to 100; None for a file that is no JPEG). Raises UnreadableImage.
+        """

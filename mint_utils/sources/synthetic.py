@@ -26,7 +26,10 @@ class SyntheticSource:
         self.group = spec.group or spec.kind
 
     def images(self) -> pd.DataFrame:
-        persons = [f"{self.group}_{number:05d}" for number in range(self.spec.persons)]
+        persons = [
+            f"{self.group}_{number:05d}"
+            for number in range(self.spec.first, self.spec.first + self.spec.persons)
+        ]
         return pd.DataFrame(
             [
                 {"image_id": f"{self.group}/{person}/{shot:03d}", "identity": person}
@@ -40,6 +43,9 @@ class SyntheticSource:
         face = draw_person(_generator(self.seed, person))
         photograph = draw_shot(_generator(self.seed, person, shot), self.spec.look)
         return render(face, photograph, self.spec.size)
+
+    def facts(self, image_id: str) -> dict:
+        return {"width": self.spec.size, "height": self.spec.size}  # there is no file
 
     def is_here(self) -> bool:
         return True

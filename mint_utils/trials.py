@@ -1,0 +1,106 @@
+"""What can be tried on a target: the rows of the paper's Tables 1 and 4, and the rivals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mint_utils.activations.store import Activations
+from mint_utils.activations.views import CHANGED
+from mint_utils.beyond import NEEDS
+from mint_utils.faces import FaceSet, chance
+from mint_utils.rivals import RIVALS
+from mint_utils.scenario import Scenario
+
+BEYOND = ("lira", "rmia")  # rivals that compare the audited model with references
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One method on one kind of auxiliary auditable data."""
+
+    method: str
+    kind: str  # mint or rival
+    aad: str  # a tap, outcome, combination, head, named, batch_norm, consistency, pixels
+    access: str
+
+
+def trials(activations: Activations, scenario: Scenario) -> list[Trial]:
+    """What can be tried on a target.
+
+    The ``pixels`` target has no layers: Vanilla MINT takes its image statistics, CNN MINT the
+    picture itself. What looks beyond references applies to the audited model alone.
+    """
+    found = []
+    for method in scenario.detectors.methods:
+        found += _detector_trials(method, activations, scenario)
+    for rival in scenario.rivals:
+        found += _rival_trials(rival, activations)
+    return found
+
+
+def _detector_trials(method: str, activations: Activations, scenario: Scenario) -> list[Trial]:
+    if activations.target == "pixels":
+        return [Trial(method, "mint", "pixels", "none")] if method != "calibrated" else []
+    if method == "calibrated":
+        found = [Trial(method, "mint", "consistency", "activations")]
+        if scenario.references and activations.target == "audited":
+            found.append(Trial(method, "mint", "beyond_twins", "twin"))
+        return found
+    found = [Trial(method, "mint", tap, "activations") for tap in activations.taps]
+    if method == "vanilla":
+        found.append(Trial(method, "mint", "outcome", "outcome"))
+        if activations.has_head:
+            found.append(Trial(method, "mint", "head", "head_blind"))
+    return [*found, Trial(method, "mint", "combination", "activations")]
+
+
+def _rival_trials(rival: str, activations: Activations) -> list[Trial]:
+    if rival.startswith(BEYOND):
+        audited = activations.target == "audited"
+        return [Trial(rival, "rival", "outcome", "twin")] if audited else []
+    known = RIVALS[rival]
+    if activations.target == "pixels":
+        # A picture and its views have the same statistics: consistency is rounding.
+        asked = known.aad == "outcome" and known.views == ("plain",)
+        return [Trial(rival, "rival", "pixels", "none")] if asked else []
+    has = {
+        "outcome": True,
+        "head": activations.has_head,
+        "named": activations.has_names,
+        "batch_norm": activations.has_batch_norm,
+    }
+    found = [Trial(rival, "rival", known.aad, known.access)] if has[known.aad] else []
+    if known.per_tap:
+        found += [Trial(rival, "rival", tap, "activations") for tap in activations.taps]
+    return found
+
+
+def trial_table(targets: Mapping[str, Activations], scenario: Scenario) -> pd.DataFrame:
+    """The trials of every target, a row each, for people to read."""
+    return pd.DataFrame(
+        {"target": target} | vars(trial)
+        for target, activations in targets.items()
+        for trial in trials(activations, scenario)
+    )
+
+
+def views_needed(scenario: Scenario) -> tuple[str, ...]:
+    """The views of each image that the scenario's methods ask for, plain first."""
+    wanted = {"plain"} | ({*CHANGED} if "calibrated" in scenario.detectors.methods else set())
+    for rival in scenario.rivals:
+        signal = rival.partition("_")[2]
+        wanted |= set(NEEDS[signal] if rival.startswith(BEYOND) else RIVALS[rival].views)
+    return tuple(view for view in ("plain", *CHANGED) if view in wanted)
+
+
+def batch_norm_needed(scenario: Scenario) -> bool:
+    """Whether distances to the batch-norm statistics are asked for."""
+    return any(r in RIVALS and RIVALS[r].aad == "batch_norm" for r in scenario.rivals)
+
+
+def detector_samples(faces: FaceSet, scenario: Scenario) -> np.ndarray:
+    """bool (n,): the images that detectors are fitted on and tested with, at most ``samples``."""
+    draw = np.array([chance(scenario.seed, "detector sample", i) for i in faces.table["image_id"]])
+    return draw.argsort().argsort() < scenario.detectors.samples
