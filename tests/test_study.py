@@ -157,5 +157,8 @@ def test_every_scenario_runs_at_its_tiny_size(isolated, name):
     report = run_study(name, overrides, cell_seconds=300)
     assert differences(report) == []
     verdict = json.loads((report / "verdict.json").read_text())
+    if name in ("lfw_vs_glint", "synthetic_shift") and verdict["verdict"] != "cannot tell":
+        assert verdict["verdict"] == "explained by the dataset"  # the trap shows even at this size
+        return
     assert verdict["verdict"] == "cannot tell"  # at this size nothing can be told
-    assert "too few persons" in verdict["reason"] or "below chance" in verdict["reason"]
+    assert any(why in verdict["reason"] for why in ("too few persons", "below chance", "excluded"))
