@@ -11,7 +11,8 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from mint_utils.faces import CONTRASTS, chance
+from mint_utils.chance import chance
+from mint_utils.faces import CONTRASTS
 from mint_utils.rivals import largest_cosine
 
 PARTS = {"member": "main", "held_out": "aside"}  # role counted positive or negative -> its part

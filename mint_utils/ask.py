@@ -20,10 +20,11 @@ from mint_utils.albums import SIGNALS, head_of_mean, mean_scores, similarity_and
 from mint_utils.answers import ACCESS, COLUMNS, Answer
 from mint_utils.asked_images import asked_images, counted, refuse_used, shown_by_test
 from mint_utils.audited import reopen
+from mint_utils.chance import chance
 from mint_utils.detectors import Detector
 from mint_utils.evidence.conformal import album_p_value, folder_p_value, image_p_values
 from mint_utils.evidence.rungs import scores_of
-from mint_utils.faces import FaceSet, chance
+from mint_utils.faces import FaceSet
 from mint_utils.known_images import known_images
 from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario

@@ -36,12 +36,16 @@ def asked_images(folder: Path, scenario: Scenario) -> Inspection:
 
 
 def _source(folder: Path, scenario: Scenario) -> Source:
-    """Reads a file as the run's first source of files does, which may crop it (LFW)."""
+    """Reads a file as the run's first source of folders does, which may crop it (LFW).
+
+    Faces are found and aligned if those of any source of the run were.
+    """
     kinds = [SOURCES[spec.kind] for spec in scenario.faces]
     files = next((kind for kind in kinds if issubclass(kind, FolderSource)), FolderSource)
 
     class QuerySource(files):
         root, group = folder, ""
+        align = any(getattr(spec, "align", False) for spec in scenario.faces)
 
         def __init__(self):
             pass

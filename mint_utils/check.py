@@ -11,6 +11,7 @@ from mint_utils import locations
 from mint_utils.albums import draw_albums, of_contrast
 from mint_utils.audited import open_model
 from mint_utils.audited.references import reference_twins
+from mint_utils.audited.selftest import selftest
 from mint_utils.evidence.verdict import powered
 from mint_utils.faces import CONTRASTS, assemble
 from mint_utils.hygiene import faces_found, hygiene_warnings, inspect
@@ -49,9 +50,11 @@ def described(scenario: Scenario) -> Iterator[str]:
     if not isinstance(scenario.audited_model, TrainedIResNet):
         model = open_model(scenario, found.faces)
         yield f"audited model: {model.name}, weights {model.digest()[:12]}"
+        yield from selftest(model, found.faces, scenario.seed)
     if isinstance(scenario.references, Published):
         for name, twin in reference_twins(scenario, found.faces).items():
             yield f"{name}: {twin.model.name}, weights {twin.model.digest()[:12]}"
+            yield from selftest(twin.model, found.faces, scenario.seed)
 
 
 def _sides(table: pd.DataFrame) -> Iterator[str]:

@@ -3,7 +3,6 @@
 Knows no source: it is handed opened sources and asks them for images.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from mint_utils.chance import chance
 from mint_utils.scenario import FaceSource, Roles, Scenario, Splits
 from mint_utils.sources import Source
 
@@ -74,10 +74,7 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
     Raises ValueError if a person is on both sides undeclared or too few persons can be split.
     """
     specs = {spec.group or spec.kind: spec for spec in scenario.faces}
-    listed = [
-        without_excluded(source.images(), specs[group]).assign(source=group)
-        for group, source in sources.items()
-    ]
+    listed = _listed(sources, specs)
     table = pd.concat(listed, ignore_index=True)
     for spec in scenario.faces:
         _refuse_unknown_persons("held_out_persons", spec.held_out_persons, table["identity"])
@@ -85,10 +82,7 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
     if scenario.assignment == "random":
         table["role"], table["set_aside"] = _random_roles(table, scenario.roles, scenario.seed)
     else:
-        table["role"] = [
-            "held_out" if identity in specs[group].held_out_persons else specs[group].role
-            for group, identity in zip(table["source"], table["identity"], strict=True)
-        ]
+        table["role"] = _observed_roles(table, specs)
         table["set_aside"] = False
     _refuse_persons_on_both_sides(table)
     table["split"] = _splits(table, scenario.splits, scenario.seed)
@@ -101,13 +95,18 @@ def without_excluded(images: pd.DataFrame, spec: FaceSource) -> pd.DataFrame:
     return images[~images["identity"].isin(spec.exclude)].reset_index(drop=True)
 
 
-def chance(seed: int, *words: object) -> float:
-    """A number in [0, 1) that depends on nothing but the seed and the words.
-
-    Roles and splits drawn with it do not change when other images come or go.
-    """
-    digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
-    return int.from_bytes(digest[:8], "little") / 2**64
+def _listed(sources: Mapping[str, Source], specs: Mapping[str, FaceSource]) -> list[pd.DataFrame]:
+    """The images of each source. Raises one FileNotFoundError for all sources that are not here."""
+    listed, missing = [], []
+    for group, source in sources.items():
+        try:
+            images = without_excluded(source.images(), specs[group])
+            listed.append(images.assign(source=group))
+        except FileNotFoundError as error:
+            missing.append(f"{group}: {error}" if len(sources) > 1 else str(error))
+    if missing:
+        raise FileNotFoundError("\n\n".join(missing))
+    return listed
 
 
 def _rank_in_person(table: pd.DataFrame, seed: int, purpose: str) -> pd.Series:
@@ -137,6 +136,17 @@ def _refuse_unknown_persons(key: str, named: tuple[str, ...], known: pd.Series) 
             nearest = get_close_matches(person, persons, n=3)
             hint = f"; did you mean one of {nearest}?" if nearest else ""
             raise ValueError(f"{key}: no person {person!r} among {len(persons)}{hint}")
+
+
+def _observed_roles(table: pd.DataFrame, specs: Mapping[str, FaceSource]) -> list[str]:
+    """Role of each image: what its source's block says, or its row where that says ``column``."""
+    own = table["role"] if "role" in table else [None] * len(table)
+    roles = []
+    for group, identity, role in zip(table["source"], table["identity"], own, strict=True):
+        spec = specs[group]
+        stated = role if spec.role == "column" else spec.role
+        roles.append("held_out" if identity in spec.held_out_persons else stated)
+    return roles
 
 
 def _random_roles(table: pd.DataFrame, roles: Roles, seed: int):

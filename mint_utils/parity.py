@@ -9,10 +9,11 @@ from scipy.stats import rankdata
 from tqdm import tqdm
 
 from mint_utils.appearance import look, stored
+from mint_utils.chance import chance
 from mint_utils.evidence.bootstrap import auc_interval, person_weights
 from mint_utils.evidence.metrics import SortedScores
 from mint_utils.face_boxes import face_boxes
-from mint_utils.faces import FaceSet, chance
+from mint_utils.faces import FaceSet
 from mint_utils.sources import SyntheticSource
 
 IMAGES = 1000  # a side that are read: more of them would say little more of as many persons

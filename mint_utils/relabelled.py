@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mint_utils.faces import chance
+from mint_utils.chance import chance
 
 
 def swapped(table: pd.DataFrame) -> pd.DataFrame:

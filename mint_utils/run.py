@@ -152,8 +152,9 @@ def _step_keys(scenario: Scenario) -> dict[str, str]:
 
 
 def _weights_stamp(model) -> list:
-    weights = getattr(model, "weights", None)
-    if not weights:
-        return []
-    stat = locations.find(weights, f"weights {weights!r}").stat()
-    return [stat.st_size, stat.st_mtime_ns]
+    """Size and time of every file that a block of an audited model names."""
+    named = [getattr(model, key, None) for key in ("weights", "file", "head")]
+    code, _, _ = (getattr(model, "module", None) or "").rpartition(":")
+    named += [code] if code.endswith(".py") else []
+    stats = [locations.find(name, f"weights {name!r}").stat() for name in named if name]
+    return [number for stat in stats for number in (stat.st_size, stat.st_mtime_ns)]

@@ -76,21 +76,79 @@ class SyntheticFaces(FaceSource):
     look: Literal["studio", "street"] = "studio"  # two visibly different photographic styles
 
 
-class FolderFaces(FaceSource):
-    """One folder a person, in a folder under data/raw or MINT_DATA (or an absolute path)."""
+class PhotographFaces(FaceSource):
+    """What every source of photographs can say besides."""
+
+    path: str  # under data/raw or a folder of MINT_DATA, or an absolute path
+    persons: int | None = Field(None, ge=1)  # as many, drawn by chance; default: all of them
+    align: bool = False  # find the face and bring it to ArcFace's 112 x 112; aligned crops stay
+
+
+class FolderFaces(PhotographFaces):
+    """One folder a person: VGGFace2, BUPT, GANDiffFace, your own."""
 
     kind: Literal["folders"]
-    path: str
+    depth: int = Field(1, ge=1, le=3)  # of the person folders; 2 for RACE/PERSON/*.jpg
 
 
-class LfwFaces(FaceSource):
+class LfwFaces(PhotographFaces):
     """Labeled Faces in the Wild; downloaded for a user who is online and has no copy."""
 
     kind: Literal["lfw"]
     path: str = "lfw"
 
 
-AnySource = Annotated[SyntheticFaces | FolderFaces | LfwFaces, Field(discriminator="kind")]
+class RecordioFaces(PhotographFaces):
+    """InsightFace's train.rec and train.idx: MS1MV2, MS1MV3, Glint360K, CASIA-WebFace."""
+
+    kind: Literal["recordio"]  # ``path`` is their folder; persons are called 0000123, their class
+
+
+class AdienceFaces(PhotographFaces):
+    """Adience: fold_*_data.txt beside faces/ or aligned/."""
+
+    kind: Literal["adience"]
+    path: str = "adience"
+    faces: Literal["faces", "aligned"] = "faces"  # which of the two folders of crops
+
+
+class IjbcFaces(PhotographFaces):
+    """IJB-C: NIST's protocols/ and images/, or InsightFace's meta/ and loose_crop/."""
+
+    kind: Literal["ijbc"]
+    path: str = "ijbc"
+    margin: float = Field(0.3, ge=0, le=2)  # NIST: part of the face box added on every side
+
+
+class FrgcFaces(PhotographFaces):
+    """FRGC 2.0: the photographs that signature sets (XML) list."""
+
+    kind: Literal["frgc"]
+    path: str = "frgc"
+    signatures: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = (
+        "FRGC_Exp_2.0.1_Target.xml",  # anywhere under ``path``
+    )
+
+
+class ManifestFaces(PhotographFaces):
+    """A table of your own, CSV or Parquet: path, identity; role, source, image_id if you like."""
+
+    kind: Literal["manifest"]
+    role: Role | Literal["column"] | None = None  # ``column``: each row says its own
+    source: str | None = None  # only rows with this in the column ``source``
+
+
+AnySource = Annotated[
+    SyntheticFaces
+    | FolderFaces
+    | LfwFaces
+    | RecordioFaces
+    | AdienceFaces
+    | IjbcFaces
+    | FrgcFaces
+    | ManifestFaces,
+    Field(discriminator="kind"),
+]
 
 
 class Roles(Block):
@@ -135,7 +193,87 @@ class Facenet(Block):
     taps: Taps = ("conv2d_4b", "repeat_1", "repeat_2", "repeat_3", "block8")
 
 
-AnyModel = Annotated[TrainedIResNet | Facenet, Field(discriminator="family")]
+class InsightFace(Block):
+    """InsightFace's IResNet (arcface_torch) as published: 112 x 112 aligned crops, RGB."""
+
+    family: Literal["insightface"]
+    depth: Literal[18, 34, 50, 100, 200] = 50
+    weights: str  # backbone.pth or .safetensors, under data/raw or MINT_DATA
+    head: str | None = None  # a file with the class centres, where they are known
+    taps: Taps = ("layer1", "layer2", "layer3", "layer4")
+
+
+class AdaFace(Block):
+    """AdaFace's IR backbone (arXiv 2204.00964) as published: 112 x 112 aligned crops, BGR."""
+
+    family: Literal["adaface"]
+    depth: Literal[18, 34, 50, 101] = 50
+    weights: str  # the .ckpt, under data/raw or MINT_DATA; it brings the class centres
+    taps: Taps | None = None  # default: the last block of each of the four stages
+
+
+class MobileFaceNet(Block):
+    """MobileFaceNet (arXiv 1804.07573) as published: 112 x 112 aligned crops, RGB."""
+
+    family: Literal["mobilefacenet"]
+    weights: str  # a file under data/raw or MINT_DATA
+    head: str | None = None  # a file with the class centres, where they are known
+    taps: Taps = ("conv2_dw", "conv_3", "conv_4", "conv_5")
+
+
+Channels = float | tuple[float, float, float]  # the same for all, or in the order of ``colour``
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Preprocessing(Block):
+    """What a model of one's own expects: (pixel - mean) / scale of pixels from 0 to 255."""
+
+    size: int = Field(ge=16, le=1024)  # pixels, square
+    colour: Literal["RGB", "BGR"] = "RGB"
+    mean: Channels = 127.5
+    scale: Positive | tuple[Positive, Positive, Positive] = 127.5
+    standardise: bool = False  # each image by its own mean and deviation instead
+
+
+class OnnxFile(Block):
+    """A graph in an .onnx file, run by onnxruntime (``pip install mint-study[onnx]``)."""
+
+    family: Literal["onnx"]
+    file: str  # under data/raw or MINT_DATA
+    preprocess: Preprocessing
+    taps: Taps  # names of nodes or of values, as Netron shows them
+    outcome: str = ""  # the value that is the embedding; default: the graph's only output
+    head: str | None = None  # a file with the class centres, where they are known
+
+
+class OwnModel(Block):
+    """Your own model: a function that returns a torch module, or a program that torch saved.
+
+    Either is run, so use only what you trust.
+    """
+
+    family: Literal["own"]
+    module: str | None = None  # package.module:function, or path/to/file.py:function
+    file: str | None = None  # instead: .pt2 of torch.export, or TorchScript
+    weights: str | None = None  # loaded into what ``module`` returns
+    preprocess: Preprocessing
+    taps: Taps | None = None  # names of submodules; TorchScript has none to tap
+    outcome: str = ""  # the submodule that puts out the embedding; default: the module itself
+    head: str | None = None  # a file with the class centres, where they are known
+
+    @model_validator(mode="after")
+    def _one_way_in(self):
+        if (self.module is None) == (self.file is None):
+            raise ValueError("name either module (a function that returns one) or file, not both")
+        if self.file and self.weights:
+            raise ValueError("file brings its weights: remove `weights`, or name a module")
+        if self.module and not all(self.module.rpartition(":")):
+            raise ValueError("module must be package.module:function or path/to/file.py:function")
+        return self
+
+
+LoadedModel = Facenet | InsightFace | AdaFace | MobileFaceNet | OnnxFile | OwnModel  # not trained
+AnyModel = Annotated[TrainedIResNet | LoadedModel, Field(discriminator="family")]
 
 
 class Halves(Block):
@@ -226,7 +364,7 @@ class Scenario(Block):
             raise ValueError("assignment is random: the study draws the roles, remove `role`")
         if self.assignment == "random" and any(s.held_out_persons for s in self.faces):
             raise ValueError("assignment is random: held_out_persons is for observed ones")
-        if self.assignment == "random" and isinstance(self.audited_model, Facenet):
+        if self.assignment == "random" and isinstance(self.audited_model, LoadedModel):
             raise ValueError(
                 "assignment is random: chance cannot decide whom a published model was trained "
                 "on; say `assignment: observed` and give every source a `role`"
@@ -235,6 +373,7 @@ class Scenario(Block):
             raise ValueError("assignment is observed: every source needs a `role`")
         self._refuse_missing_references()
         self._refuse_unswappable()
+        self._refuse_untwinnable()
         if self.detectors.methods and self.splits.fit == 0:
             raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
         if not self.detectors.methods and not self.rivals:
@@ -263,6 +402,15 @@ class Scenario(Block):
         ):
             raise ValueError(
                 "swapped_halves needs a model that the study trains on members drawn by chance"
+            )
+
+    def _refuse_untwinnable(self):
+        model = self.audited_model
+        fixed = isinstance(model, OnnxFile) or (isinstance(model, OwnModel) and model.file)
+        if fixed and "untrained_twin" in self.controls:
+            raise ValueError(
+                f"untrained_twin: the weights in {model.file} cannot be drawn anew; say "
+                "`controls: [pixels]`, and add reference_twin where there are references"
             )
 
     @property

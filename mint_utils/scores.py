@@ -25,8 +25,9 @@ from mint_utils.beyond import (
     rmia,
     unseen_mean,
 )
+from mint_utils.chance import chance
 from mint_utils.detectors import Detector
-from mint_utils.faces import FaceSet, chance
+from mint_utils.faces import FaceSet
 from mint_utils.relabelled import shuffled_over_persons, swapped
 from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario

@@ -120,7 +120,7 @@ def fresh_cache():
             del os.environ["MINT_CACHE"]
         else:
             os.environ["MINT_CACHE"] = before
-        for kind in ("models/*", "activations/*", "steps/*/*"):
+        for kind in ("models/*", "activations/*", "steps/*/*", "aligned/*/*", "recordio/*"):
             for entry in blank.glob(kind):
                 _replace(entry, usual / entry.relative_to(blank))
         shutil.rmtree(blank, ignore_errors=True)
@@ -188,6 +188,9 @@ def _commit() -> str:
 def _replace(new: Path, old: Path) -> None:
     """Move ``new`` to where ``old`` is, which is removed only when the new one stands."""
     old.parent.mkdir(parents=True, exist_ok=True)
+    if new.is_file():
+        new.replace(old)
+        return
     aside = old.with_name(f".{old.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
     if old.exists():

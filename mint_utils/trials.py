@@ -9,7 +9,8 @@ import pandas as pd
 from mint_utils.activations.store import Activations
 from mint_utils.activations.views import CHANGED
 from mint_utils.beyond import NEEDS
-from mint_utils.faces import FaceSet, chance
+from mint_utils.chance import chance
+from mint_utils.faces import FaceSet
 from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario
 

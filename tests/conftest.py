@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,9 +11,9 @@ from mint_utils import locations
 from mint_utils.audited import AuditedModel, open_model
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.hygiene import inspect
-from mint_utils.scenario import Scenario
+from mint_utils.scenario import Scenario, SyntheticFaces
 from mint_utils.scenario_file import load_scenario, tiny_overrides
-from mint_utils.sources import open_sources
+from mint_utils.sources import SyntheticSource, open_sources
 from mint_utils.study import run_study
 
 # One thread each, here and in notebooks that a test starts: on tensors this small, threads that
@@ -38,6 +39,21 @@ def isolated(monkeypatch, tmp_path) -> Path:
     monkeypatch.setenv("MINT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MINT_REPORTS", str(tmp_path / "reports"))
     return tmp_path
+
+
+@pytest.fixture
+def data_folder(isolated, monkeypatch) -> Path:
+    """A folder for MINT_DATA, and no other place where photographs could be found."""
+    monkeypatch.setattr(locations, "RAW", isolated / "raw")
+    monkeypatch.setenv("MINT_DATA", str(isolated / "data"))
+    (isolated / "data").mkdir()
+    return isolated / "data"
+
+
+def drawn_faces(count: int, size: int = 32) -> list[np.ndarray]:
+    """Faces of persons who do not exist, one of each: uint8 (size, size, 3)."""
+    source = SyntheticSource(SyntheticFaces(kind="synthetic", images=1, size=size), 0)
+    return [source.read(image_id) for image_id in source.images()["image_id"][:count]]
 
 
 @pytest.fixture(scope="session")

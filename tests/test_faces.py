@@ -259,6 +259,22 @@ def test_a_mistyped_person_is_named(key):
             observed(sources, out={"held_out_persons": ["x0001"]})
 
 
+def test_all_sources_that_are_not_here_are_named_at_once(data_folder):
+    faces = [
+        {"kind": "recordio", "path": "ms1mv3", "role": "member"},
+        {"kind": "synthetic", "persons": 3, "role": "external"},
+        {"kind": "adience", "role": "external"},
+    ]
+    scenario = load_scenario("synthetic", {"assignment": "observed", "faces": faces})
+    with pytest.raises(FileNotFoundError) as error:
+        assemble(open_sources(scenario), scenario)
+    words = str(error.value)
+    assert "recordio: the folder 'ms1mv3' with InsightFace's train.rec" in words
+    assert "adience: the Adience folder 'adience' not found" in words
+    assert str(data_folder / "ms1mv3") in words and str(data_folder / "adience") in words
+    assert "synthetic" not in words
+
+
 # Persons whom one source leaves out
 
 

@@ -177,6 +177,48 @@ def test_folder_without_person_folders_says_what_is_expected(data):
         folders().images()
 
 
+@pytest.mark.parametrize("depth", [2, 3])
+def test_person_folders_may_lie_deeper(data, depth):
+    """BUPT has RACE/PERSON/*.jpg."""
+    above = data / "bupt" if depth == 2 else data / "bupt" / "train"
+    put(above / "African", "m.01", "1.png")
+    put(above / "Asian", "m.02", "1.png")
+    put(above / "Asian", "m.02", "2.png")
+    put(above / ".trash", "m.03", "1.png")
+    (above / "Asian" / "list.txt").write_text("no person")
+    source = folders("bupt", depth=depth)
+    listed = source.images()
+    assert listed["identity"].tolist() == ["m.01", "m.02", "m.02"]
+    assert listed["image_id"][0].endswith("African/m.01/1.png")
+    assert source.read(listed["image_id"][2]).shape == (24, 24, 3)
+    before = source.stamp()
+    put(above / "Asian", "m.02", "3.png")
+    assert source.stamp() != before
+    with pytest.raises(ValueError, match=f"no images in folders 1 deep.*say `depth: {depth}`"):
+        folders("bupt").images()
+
+
+def test_persons_of_one_name_under_two_folders_are_two(data):
+    for race, person in (("African", "1"), ("Asian", "1"), ("Asian", "2")):
+        put(data / "bupt" / race, person, "a.png")
+    listed = folders("bupt", depth=2).images()
+    assert listed["identity"].tolist() == ["African/1", "Asian/1", "2"]
+
+
+def test_some_persons_of_a_large_folder_are_drawn_by_the_seed(data):
+    for number in range(12):
+        put(data / "faces", f"p{number:02d}", "a.png")
+        put(data / "faces", f"p{number:02d}", "b.png")
+    few, more = (folders(persons=n).images() for n in (3, 7))
+    assert len(few) == 6 and set(few["identity"]) < set(more["identity"])
+    assert few["image_id"].is_monotonic_increasing and few.index.tolist() == list(range(6))
+    other = FolderSource(FolderFaces(kind="folders", path="faces", persons=3), 1).images()
+    assert set(other["identity"]) != set(few["identity"])
+    left = sorted(set(folders().images()["identity"]) - set(few["identity"]))[:2]
+    named = folders(persons=3, exclude=left[:1], held_out_persons=left[1:]).images()
+    assert set(named["identity"]) == {*few["identity"], *left}
+
+
 def test_a_file_instead_of_a_folder_is_said_to_be_one(data):
     (data / "faces").write_text("a file")
     with pytest.raises(NotADirectoryError, match="is a file; a folder of person folders"):

@@ -144,7 +144,12 @@ def test_fresh_sees_no_cache_and_leaves_what_it_learned(isolated):
         assert not (locations.cache() / "models").exists()
         (locations.cache() / "models").mkdir(parents=True)
         (locations.cache() / "models" / "new.safetensors").write_text("new")
+        for name in ("models/old.safetensors", "aligned/0a/0a1.png", "recordio/labels.npy"):
+            (locations.cache() / name).parent.mkdir(parents=True, exist_ok=True)
+            (locations.cache() / name).write_text("learned")
     assert sorted(f.name for f in old.parent.iterdir()) == ["new.safetensors", "old.safetensors"]
+    for name in ("models/old.safetensors", "aligned/0a/0a1.png", "recordio/labels.npy"):
+        assert (isolated / "cache" / name).read_text() == "learned"
     assert not list((isolated / "cache").glob("fresh-*"))
 
 

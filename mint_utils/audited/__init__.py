@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from mint_utils.audited.adaface import open_adaface
 from mint_utils.audited.facenet import open_facenet
+from mint_utils.audited.insightface import open_insightface
 from mint_utils.audited.iresnet import new_iresnet, open_iresnet
+from mint_utils.audited.mobilefacenet import open_mobilefacenet
 from mint_utils.audited.model import AuditedModel, Preprocess
+from mint_utils.audited.onnx import open_onnx
+from mint_utils.audited.own import open_own
 from mint_utils.audited.training import load_weights
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import Scenario, TrainedIResNet
@@ -15,7 +20,15 @@ from mint_utils.training_faces import refuse_audited_persons
 
 __all__ = ["FAMILIES", "AuditedModel", "Preprocess", "open_model", "reopen"]
 
-FAMILIES = {"iresnet": open_iresnet, "facenet": open_facenet}
+FAMILIES = {
+    "iresnet": open_iresnet,
+    "facenet": open_facenet,
+    "insightface": open_insightface,
+    "adaface": open_adaface,
+    "mobilefacenet": open_mobilefacenet,
+    "onnx": open_onnx,
+    "own": open_own,
+}
 
 
 def open_model(scenario: Scenario, faces: FaceSet) -> AuditedModel:

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 from facenet_pytorch import InceptionResnetV1
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
-from mint_utils import locations
 from mint_utils.audited.model import AuditedModel, Preprocess
+from mint_utils.audited.weights import fill, find_weights, read_tensors, stripped
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import Facenet
 
@@ -43,24 +41,13 @@ def open_facenet(spec: Facenet, faces: FaceSet, seed: int) -> AuditedModel:
 
 
 def _from_file(weights: str) -> InceptionResnetV1:
-    file = locations.find(weights, f"weights {weights!r}")
-    try:
-        state = {key: value.float() for key, value in load_file(file).items()}
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{file} is not a .safetensors file that can be read: {error}") from error
+    file = find_weights(weights)
+    state = stripped(read_tensors(file), "conv2d_1a.conv.weight")
     classes = len(state["logits.weight"]) if "logits.weight" in state else None
     module = InceptionResnetV1(pretrained=None, classify=classes is not None, num_classes=classes)
     _fit_embedding(module, state)
     module.classify = False  # the classifier is kept as the head, the outcome is the embedding
-    for key, tensor in module.state_dict().items():
-        if key.endswith("num_batches_tracked"):
-            continue
-        if key not in state:
-            raise ValueError(f"{file.name}: no tensor {key!r}; not an InceptionResnetV1 file")
-        if state[key].shape != tensor.shape:
-            shapes = f"{tuple(state[key].shape)}, expected {tuple(tensor.shape)}"
-            raise ValueError(f"{file.name}: {key} has shape {shapes}")
-    module.load_state_dict(state, strict=False)
+    fill(module, state, file.name, "InceptionResnetV1")
     return module
 
 

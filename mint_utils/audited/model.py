@@ -19,12 +19,16 @@ from mint_utils.choices import not_a_choice
 
 @dataclass(frozen=True)
 class Preprocess:
-    """From uint8 RGB pixels to the tensor a model expects: (x - mean) / scale, per image or not."""
+    """From uint8 RGB pixels to the tensor a model expects: (x - mean) / scale, per image or not.
+
+    ``mean`` and ``scale`` are of pixels from 0 to 255, one number or three in the order of
+    ``colour``.
+    """
 
     size: int  # pixels, square
     colour: str = "RGB"  # or "BGR"
-    mean: float = 127.5
-    scale: float = 128.0
+    mean: float | tuple[float, float, float] = 127.5
+    scale: float | tuple[float, float, float] = 128.0
     standardise: bool = False  # by each image's own mean and standard deviation instead
 
     def __post_init__(self):
@@ -41,9 +45,13 @@ class Preprocess:
         if self.colour == "BGR":
             batch = batch.flip(1)
         if not self.standardise:
-            return (batch - self.mean) / self.scale
+            return (batch - _by_channel(self.mean)) / _by_channel(self.scale)
         mean = batch.mean(dim=(1, 2, 3), keepdim=True)
         return (batch - mean) / batch.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+
+
+def _by_channel(value: float | tuple[float, float, float]) -> float | torch.Tensor:
+    return torch.tensor(value).view(3, 1, 1) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class AuditedModel:
     head_scale: float = 64.0  # s of CosFace and ArcFace: logits are s times the cosine
     map_size: int = 8
     notes: dict = field(default_factory=dict)  # what a report may say about where it comes from
+    program: str = ""  # SHA-256 of code or of a graph that decides the output beside the weights
 
     def __post_init__(self):
         known = dict(self.module.named_modules())
@@ -81,7 +90,7 @@ class AuditedModel:
         """SHA-256 (hex) of weights, head, preprocessing and structure: what decides its output."""
         settings = (self.preprocess, self.outcome, self.map_size, self.head_scale)
         sha = hashlib.sha256(repr(settings).encode())
-        sha.update(repr(self.module).encode())
+        sha.update(repr(self.module).encode() + self.program.encode())
         for name, tensor in sorted(self.module.state_dict().items()):
             sha.update(name.encode() + _bytes(tensor))
         if self.head is not None:

@@ -21,6 +21,12 @@ def verification_pairs(identity: np.ndarray, seed: int, most: int = 20_000):
     return first[chosen], second[chosen], genuine[chosen]
 
 
+def pair_cosines(embedding: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cosine of each pair of rows of ``embedding`` (n, d): (pairs,)."""
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+    return np.einsum("nd,nd->n", unit[first], unit[second])
+
+
 def recognition_quality(
     embedding: np.ndarray, table: pd.DataFrame, seed: int = 0, most_images: int = 2000
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -34,8 +40,7 @@ def recognition_quality(
     rows = np.random.default_rng(seed).permutation(rows)[:most_images]
     identity = table["identity"].to_numpy()[rows]
     first, second, genuine = verification_pairs(identity, seed)
-    unit = embedding[rows] / np.linalg.norm(embedding[rows], axis=1, keepdims=True)
-    cosine = np.einsum("nd,nd->n", unit[first], unit[second])
+    cosine = pair_cosines(embedding[rows], first, second)
     impostors = cosine[~genuine]
     figures = {"auc": roc_auc_score(genuine, cosine)}
     for name, far in (("tar_at_1pct_far", 0.01), ("tar_at_0.1pct_far", 0.001)):

@@ -13,7 +13,8 @@ import pandas as pd
 from mint_utils.audited.facenet import open_facenet
 from mint_utils.audited.iresnet import train_iresnet
 from mint_utils.audited.model import AuditedModel
-from mint_utils.faces import FaceSet, chance
+from mint_utils.chance import chance
+from mint_utils.faces import FaceSet
 from mint_utils.scenario import Halves, Scenario, TrainedIResNet
 
 NAME = "reference_twin"

@@ -1,14 +1,28 @@
 """Where faces come from, one file a format. A new format is one file and one line here."""
 
 from mint_utils.scenario import Scenario
+from mint_utils.sources.adience import AdienceSource
 from mint_utils.sources.folders import FolderSource
+from mint_utils.sources.frgc import FrgcSource
+from mint_utils.sources.ijbc import IjbcSource
 from mint_utils.sources.lfw import LfwSource
+from mint_utils.sources.manifest import ManifestSource
+from mint_utils.sources.recordio import RecordioSource
 from mint_utils.sources.source import Source, UnreadableImage
 from mint_utils.sources.synthetic import SyntheticSource
 
 __all__ = ["SOURCES", "Source", "UnreadableImage", "open_sources"]
 
-SOURCES = {"synthetic": SyntheticSource, "folders": FolderSource, "lfw": LfwSource}
+SOURCES = {
+    "synthetic": SyntheticSource,
+    "folders": FolderSource,
+    "lfw": LfwSource,
+    "recordio": RecordioSource,
+    "adience": AdienceSource,
+    "ijbc": IjbcSource,
+    "frgc": FrgcSource,
+    "manifest": ManifestSource,
+}
 
 
 def open_sources(scenario: Scenario) -> dict[str, Source]:

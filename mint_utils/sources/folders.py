@@ -1,82 +1,79 @@
 """Identity folders: one folder a person, images inside (VGGFace2, CASIA-WebFace, BUPT, LFW)."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
-from mint_utils import locations
-from mint_utils.scenario import FolderFaces
-from mint_utils.sources.jpeg import jpeg_quality
-from mint_utils.sources.source import UnreadableImage
-
-IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+from mint_utils.sources.files import IMAGE_ENDINGS, FileSource
 
 HIDDEN = (".", "__MACOSX")  # left by notebooks, archives and file managers
 
 
-class FolderSource:
-    """Images of ``root/PERSON/FILE``; the folder's name is the identity."""
+class FolderSource(FileSource):
+    """Images of ``root/PERSON/FILE``; the folder's name is the identity.
 
-    def __init__(self, spec: FolderFaces, seed: int):
-        self.spec = spec
-        self.group = spec.group or spec.kind
+    With ``depth: 2`` of ``root/RACE/PERSON/FILE`` (BUPT). Persons of one name under two folders
+    are two, told by both names.
+    """
 
     @property
-    def root(self) -> Path:
-        """The folder of person folders. Raises FileNotFoundError that says where it looked."""
-        return locations.find(self.spec.path, f"face folder {self.spec.path!r}")
-
-    def is_here(self) -> bool:
-        try:
-            return self.root.is_dir()
-        except FileNotFoundError:
-            return False
+    def depth(self) -> int:
+        return getattr(self.spec, "depth", 1)
 
     def stamp(self) -> str:
-        files = [file for file in sorted(self.root.glob("*/*")) if file.is_file()]
+        inside = self.root.glob("/".join(["*"] * (self.depth + 1)))
+        files = [file for file in sorted(inside) if file.is_file()]
         listing = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
         return hashlib.sha256("\n".join(listing).encode()).hexdigest()
 
-    def images(self) -> pd.DataFrame:
+    def listed(self) -> pd.DataFrame:
         root = self.root
         if not root.is_dir():
             raise NotADirectoryError(f"{root} is a file; a folder of person folders is needed")
+        persons = _folders(root, self.depth)
+        names = pd.Series([person.name for person in persons], dtype=str)
+        twice = names[names.duplicated()].unique()
         rows = [
-            {"image_id": f"{self.group}/{file.relative_to(root)}", "identity": person.name}
-            for person in sorted(path for path in root.iterdir() if path.is_dir())
+            (f"{self.group}/{file.relative_to(root)}", _name(person, twice))
+            for person in persons
             for file in sorted(person.iterdir())
-            if file.suffix.lower() in IMAGE_ENDINGS
-            and not person.name.startswith(HIDDEN)
-            and not file.name.startswith(HIDDEN)
+            if _is_image(file)
         ]
         if not rows:
-            raise ValueError(
-                f"no images in {root}: expected one folder a person with "
-                f"{', '.join(sorted(IMAGE_ENDINGS))} files inside, as in {root}/Some_Person/1.jpg"
-            )
-        return pd.DataFrame(rows)
+            raise ValueError(self._nothing_found(root))
+        return pd.DataFrame(rows, columns=["image_id", "identity"])
 
-    def read(self, image_id: str) -> np.ndarray:
-        with self._opened(image_id) as picture:
-            return np.asarray(picture.convert("RGB"))
+    def _nothing_found(self, root: Path) -> str:
+        """What to do where ``depth`` leads to no image."""
+        for depth in (1, 2, 3):
+            if any(_is_image(f) for person in _folders(root, depth) for f in person.iterdir()):
+                return (
+                    f"no images in folders {self.depth} deep in {root}, but there are {depth} "
+                    f"deep: say `depth: {depth}` in the scenario"
+                )
+        return (
+            f"no images in {root}: expected one folder a person with "
+            f"{', '.join(sorted(IMAGE_ENDINGS))} files inside, as in {root}/Some_Person/1.jpg"
+        )
 
-    def facts(self, image_id: str) -> dict:
-        """Of the file, whatever part of it ``read`` gives: nothing is decoded."""
-        with self._opened(image_id) as picture:
-            quality = jpeg_quality(picture)
-            return {"width": picture.width, "height": picture.height, "jpeg_quality": quality}
 
-    @contextmanager
-    def _opened(self, image_id: str) -> Iterator[Image.Image]:
-        """The image's file, as Pillow opens it. Raises UnreadableImage, also where it is used."""
-        file = self.root / image_id.removeprefix(f"{self.group}/")
-        try:
-            with Image.open(file) as picture:
-                yield picture
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise UnreadableImage(f"{image_id}: {error}") from error
+def _folders(root: Path, depth: int) -> list[Path]:
+    """Folders ``depth`` below ``root``, in order; hidden ones and what is in them left out."""
+    here = [root]
+    for _ in range(depth):
+        here = [
+            path
+            for folder in here
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and not path.name.startswith(HIDDEN)
+        ]
+    return here
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in IMAGE_ENDINGS and not file.name.startswith(HIDDEN)
+
+
+def _name(person: Path, twice) -> str:
+    return f"{person.parent.name}/{person.name}" if person.name in twice else person.name

@@ -61,6 +61,7 @@ class LfwSource(FolderSource):
             raise FileNotFoundError(HOW_TO_GET_IT.format(reason=error)) from error
         return DOWNLOADED
 
-    def read(self, image_id: str) -> np.ndarray:
-        image = super().read(image_id)
-        return image[FUNNELED_FACE] if image.shape[:2] == (250, 250) else image
+    def crop(self, image_id: str, image: np.ndarray) -> np.ndarray:
+        if image.shape[:2] == (250, 250) and not self.align:  # MTCNN finds the face better itself
+            return image[FUNNELED_FACE]
+        return image

@@ -1,0 +1,118 @@
+"""Image files: found by id, opened upright and in RGB, cropped, aligned where that is asked for."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from mint_utils import locations
+from mint_utils.alignment import NoFaceFound, aligned_once
+from mint_utils.scenario import PhotographFaces
+from mint_utils.sources.draw import drawn_persons
+from mint_utils.sources.jpeg import jpeg_quality
+from mint_utils.sources.source import UnreadableImage
+
+IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+
+
+class FileSource:
+    """What sources of image files share; a format adds ``listed`` and, where needed, the rest.
+
+    An ``image_id`` is the group, a slash, and the file's path under ``root``.
+    """
+
+    what = "face folder"  # what a message says is missing
+
+    def __init__(self, spec: PhotographFaces, seed: int):
+        self.spec, self.seed = spec, seed
+        self.group = spec.group or spec.kind
+        self.align = spec.align
+
+    @property
+    def root(self) -> Path:
+        """The folder of the data. Raises FileNotFoundError that says where it looked."""
+        return locations.find(self.spec.path, f"{self.what} {self.spec.path!r}")
+
+    def is_here(self) -> bool:
+        try:
+            return self.root.is_dir()
+        except FileNotFoundError:
+            return False
+
+    def images(self) -> pd.DataFrame:
+        return drawn_persons(self.listed(), self.spec, self.seed)
+
+    def listed(self) -> pd.DataFrame:
+        """All images, ``image_id`` and ``identity``, of which ``images`` may draw some persons."""
+        raise NotImplementedError
+
+    def lists(self) -> list[Path]:
+        """The files that say which images there are and whose, where the format has any."""
+        return []
+
+    def stamp(self) -> str:
+        listed = self.images()
+        files = [*self.lists(), *(self.file_of(image_id) for image_id in listed["image_id"])]
+        told = [*map(_stat, files), *listed["image_id"], *listed["identity"]]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+    def file_of(self, image_id: str) -> Path:
+        """Where an image lies, there or not."""
+        return self.root / image_id.removeprefix(f"{self.group}/")
+
+    def crop(self, image_id: str, image: np.ndarray) -> np.ndarray:
+        """The part of ``image`` (height, width, 3) that shows the person; all of it by default."""
+        return image
+
+    def read(self, image_id: str) -> np.ndarray:
+        with self._opened(image_id) as picture:
+            image = self.crop(image_id, upright(picture))
+        return face_in(image_id, image) if self.align else image
+
+    def facts(self, image_id: str) -> dict:
+        """Of the file, whatever part of it ``read`` gives: nothing is decoded."""
+        with self._opened(image_id) as picture:
+            quality = jpeg_quality(picture)
+            return {"width": picture.width, "height": picture.height, "jpeg_quality": quality}
+
+    @contextmanager
+    def _opened(self, image_id: str) -> Iterator[Image.Image]:
+        """The image's file, as Pillow opens it. Raises UnreadableImage, also where it is used."""
+        with told_as_unreadable(image_id), Image.open(self.file_of(image_id)) as picture:
+            yield picture
+
+
+@contextmanager
+def told_as_unreadable(image_id: str) -> Iterator[None]:
+    """Whatever Pillow raises inside becomes an UnreadableImage that names the image."""
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError) as error:
+        raise UnreadableImage(f"{image_id}: {error}") from error
+
+
+def upright(picture: Image.Image) -> np.ndarray:
+    """uint8 (height, width, 3), RGB, turned as the camera was held (EXIF); transparency is lost."""
+    ImageOps.exif_transpose(picture, in_place=True)
+    return np.asarray(picture.convert("RGB"))
+
+
+def face_in(image_id: str, image: np.ndarray) -> np.ndarray:
+    """The face in ``image``, aligned. Raises UnreadableImage if there is none."""
+    try:
+        return aligned_once(image)
+    except NoFaceFound as error:
+        raise UnreadableImage(f"{image_id}: {error}") from error
+
+
+def _stat(file: Path) -> str:
+    try:
+        stat = os.stat(file)
+    except OSError:
+        return f"{file} is missing"  # reading it will say so
+    return f"{file} {stat.st_size} {stat.st_mtime_ns}"

@@ -1,0 +1,97 @@
+"""A table that names images and persons: CSV or Parquet, with the columns of COLUMNS.
+
+``path`` (absolute, or from the table's own folder) and ``identity`` are needed. ``image_id`` is
+how reports call an image (default: its path), ``source`` tells databases of one table apart, and
+``role`` is each row's own where the scenario says ``role: column``.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+
+from mint_utils import locations
+from mint_utils.choices import not_a_choice
+from mint_utils.scenario import Role
+from mint_utils.sources.files import FileSource
+
+COLUMNS = ["path", "identity", "image_id", "source", "role"]
+
+
+class ManifestSource(FileSource):
+    """Images of a table; what is in it and not on disk is unreadable, and counted as such."""
+
+    @property
+    def table(self) -> Path:
+        what = f"the table {self.spec.path!r} (CSV or Parquet with path, identity)"
+        return locations.find(self.spec.path, what)
+
+    @property
+    def root(self) -> Path:
+        return self.table.parent
+
+    def is_here(self) -> bool:
+        try:
+            return self.table.is_file()
+        except FileNotFoundError:
+            return False
+
+    def lists(self) -> list[Path]:
+        return [self.table]
+
+    def listed(self) -> pd.DataFrame:
+        columns = ["identity", "role"] if self.spec.role == "column" else ["identity"]
+        return self._rows[columns].rename_axis("image_id").reset_index()
+
+    def file_of(self, image_id: str) -> Path:
+        return self.root / self._rows.at[image_id, "path"]
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        """The rows that this source is to show, by image_id. Raises ValueError in words."""
+        file = self.table
+        rows = _read(file)
+        self._need(file, rows, ["path", "identity"])
+        if self.spec.source is not None:
+            self._need(file, rows, ["source"])
+            known = rows["source"].unique()
+            if self.spec.source not in known:
+                raise ValueError(f"{file}: {not_a_choice('source', self.spec.source, known)}")
+            rows = rows[rows["source"] == self.spec.source]
+        if self.spec.role == "column":
+            self._need(file, rows, ["role"])
+            for role in set(rows["role"]) - set(get_args(Role)):
+                raise ValueError(f"{file}: {not_a_choice('role', role, get_args(Role))}")
+        if rows.empty:
+            raise ValueError(f"{file} has no rows: one for each image is needed")
+        name = rows["image_id"] if "image_id" in rows else rows["path"]
+        if name.duplicated().any():
+            raise ValueError(f"{file}: {name[name.duplicated()].iloc[0]!r} is there twice")
+        return rows.set_index(f"{self.group}/" + name)
+
+    def _need(self, file: Path, rows: pd.DataFrame, columns: list[str]) -> None:
+        """Raise ValueError if a column is not there, or blank in some row."""
+        for column in columns:
+            if column not in rows:
+                raise ValueError(
+                    f"{file} has no column {column!r}: it has {', '.join(map(str, rows.columns))}; "
+                    f"{' and '.join(columns)} must be there"
+                )
+            blank = rows[column].isna() | (rows[column] == "")
+            if blank.any():
+                row = int(blank.to_numpy().argmax()) + 1
+                raise ValueError(f"{file}: row {row} of {len(rows)} has no {column}")
+
+
+def _read(file: Path) -> pd.DataFrame:
+    """The table's COLUMNS as text, so that a person called 0012 or NA stays one."""
+    try:
+        if file.suffix.lower() in (".parquet", ".pq"):
+            rows = pd.read_parquet(file)
+            text = {name: rows[name].astype(str).where(rows[name].notna())
+                    for name in COLUMNS if name in rows}  # fmt: skip
+            return rows.assign(**text)
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{file} is neither CSV nor Parquet: {error}") from error
