@@ -99,6 +99,8 @@ class Detector:
     ) -> "Detector":
         """Fit on the rows outside ``validation`` (bool); stop where the AUC inside it is best.
 
+        Of epochs with the same AUC, as few persons often give, the one with the smallest loss.
+
         ``inputs``: tensors of n rows each; ``is_member`` bool (n,). Raises ValueError if a side
         is empty on either part.
         """
@@ -113,18 +115,20 @@ class Detector:
         self.shapes = [tuple(x.shape[1:]) for x in inputs]
         self.net = NETS[self.method](self.shapes, self.width)
         optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=1e-2)
-        best, patience = (-1.0, None), 0
+        best, patience = (-1.0, 0.0, {}), 0
         inputs, prepare = self._ready(inputs)
         for _ in range(self.epochs):
             self._one_epoch(inputs, prepare, label, train, optimiser)
-            reached = auc(self._logits(inputs, prepare, held), is_member[held])
-            if reached > best[0]:
-                best, patience = (reached, copy.deepcopy(self.net.state_dict())), 0
+            logits = self._logits(inputs, prepare, held)
+            loss = F.binary_cross_entropy_with_logits(torch.from_numpy(logits), label[held])
+            reached = (auc(logits, is_member[held]), -loss.item())
+            if reached > best[:2]:
+                best, patience = (*reached, copy.deepcopy(self.net.state_dict())), 0
             else:
                 patience += 1
             if patience > max(10, self.epochs // 5):
                 break
-        self.validation_auc, weights = best
+        self.validation_auc, _, weights = best
         self.net.load_state_dict(weights)
         return self
 

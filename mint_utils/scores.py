@@ -62,12 +62,30 @@ def recordings(
 
 def validation_persons(table: pd.DataFrame, seed: int) -> np.ndarray:
     """bool (n,): images of the fit persons kept out of the fitting, VALIDATION of each side."""
-    chosen: set[str] = set()
-    fit = table[table["split"] == "fit"]
-    for _, side in fit.groupby(fit["role"] == "external"):
-        persons = sorted(side["identity"].unique(), key=lambda p: chance(seed, "validation", p))
-        chosen |= set(persons[: max(1, round(VALIDATION * len(persons)))])
+    sides = _sides_by_chance(table[table["split"] == "fit"], seed)
+    chosen = [p for side in sides for p in side[: max(1, round(VALIDATION * len(side)))]]
     return table["identity"].isin(chosen).to_numpy()
+
+
+def stopping_persons(validation: pd.DataFrame, seed: int, detector_seed: int) -> set[str]:
+    """The validation persons on whom one detector's fit is stopped: every other one of each side.
+
+    The others come with the next detector seed. Who stopped a fit scores well by that alone, and
+    must not choose between what was fitted and what was not. Where a side has one person only,
+    all do both.
+    """
+    sides = _sides_by_chance(validation, seed)
+    if min(map(len, sides), default=0) > 1:
+        sides = [side[detector_seed % 2 :: 2] for side in sides]
+    return set().union(*sides)
+
+
+def _sides_by_chance(table: pd.DataFrame, seed: int) -> list[list[str]]:
+    """The persons of each side in an order that chance gave them."""
+    return [
+        sorted(side["identity"].unique(), key=lambda p: chance(seed, "validation", p))
+        for _, side in table.groupby(table["role"] == "external")
+    ]
 
 
 def score_images(
@@ -159,13 +177,17 @@ class Scoring:
         by_seed, settings = {}, self.scenario.detectors
         for seed in range(self.seeds or settings.seeds):
             detector = Detector(trial.method, self.scenario.seed * 1000 + seed, settings.epochs)
-            some = torch.from_numpy(fitting)
-            detector.fit([x[some] for x in inputs], is_member[fitting], held[fitting])
+            stopped_on = stopping_persons(roles[usable & held], self.scenario.seed, seed)
+            stopping = held & roles["identity"].isin(stopped_on).to_numpy()
+            some = fitting[~held[fitting] | stopping[fitting]]
+            taken = [x[torch.from_numpy(some)] for x in inputs]
+            detector.fit(taken, is_member[some], stopping[some])
             if self.models is not None:
                 file = f"{trial.method}-{trial.aad}-{seed}.safetensors"
                 detector.save(self.models / part.name / file)
-            by_seed[str(seed)] = np.where(told, detector.score(inputs), np.nan)
-        return by_seed | {"all": np.mean(list(by_seed.values()), axis=0)}
+            both = not (usable & held & ~stopping).any()  # too few persons to tell them apart
+            by_seed[str(seed)] = np.where(told & (both | ~stopping), detector.score(inputs), np.nan)
+        return by_seed | {"all": _mean_of_known(np.array(list(by_seed.values())))}
 
     def _validation(self, roles: pd.DataFrame) -> np.ndarray:
         return validation_persons(roles, self.scenario.seed)

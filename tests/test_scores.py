@@ -19,7 +19,13 @@ from mint_utils.relabelled import shuffled_over_persons, swapped
 from mint_utils.rivals import embedding_norm
 from mint_utils.scenario_file import load_scenario
 from mint_utils.score_table import COLUMNS
-from mint_utils.scores import Scoring, recordings, score_images, validation_persons
+from mint_utils.scores import (
+    Scoring,
+    recordings,
+    score_images,
+    stopping_persons,
+    validation_persons,
+)
 from mint_utils.sources import open_sources
 from mint_utils.targets import open_targets, record_targets
 from mint_utils.trials import detector_samples, trial_table, trials
@@ -173,9 +179,12 @@ def test_no_image_that_was_fitted_on_has_a_detector_score(run):
     fitted_on = set(faces.table["identity"][(faces.table["split"] == "fit") & ~held])
     assert fitted_on
     assert not fitted_on & set(mint["identity"])
-    expected = set(faces.table["image_id"][(faces.table["split"] != "fit") | held])
-    for _, rows in mint.groupby(["target", "method", "aad", "seed"]):
-        assert set(rows["unit"]) == expected
+    outside = set(faces.table["image_id"][faces.table["split"] != "fit"])
+    expected = outside | set(faces.table["image_id"][held])
+    for _, rows in mint.groupby(["target", "method", "aad"]):
+        by_seed = rows.groupby("seed")["unit"].agg(set)
+        assert by_seed["all"] == by_seed["0"] | by_seed["1"] == expected
+        assert by_seed["0"] & by_seed["1"] == outside  # who stopped a fit has no score of it
 
 
 def test_all_is_the_mean_of_the_seeds(run):
@@ -183,7 +192,8 @@ def test_all_is_the_mean_of_the_seeds(run):
     mint = scores[(scores["kind"] == "mint") & (scores["target"] != "shuffled_labels")]
     assert set(mint["seed"]) == {"0", "1", "all"}
     wide = mint.pivot(index=["target", "method", "aad", "unit"], columns="seed", values="score")
-    np.testing.assert_allclose(wide["all"], (wide["0"] + wide["1"]) / 2, rtol=1e-6, atol=1e-7)
+    mean = wide[["0", "1"]].mean(axis=1)  # of those that are there
+    np.testing.assert_allclose(wide["all"], mean, rtol=1e-6, atol=1e-7)
     assert (wide["0"] != wide["1"]).any()
     assert set(scores["seed"][scores["kind"] == "rival"]) == {"all"}
 
@@ -295,6 +305,21 @@ def test_validation_persons_are_whole_and_inside_fit():
         assert 0.25 < share < 0.45
     assert (validation_persons(table, 1) != held).any()
     assert (validation_persons(table, 0) == held).all()
+
+
+def test_those_who_stop_a_fit_are_half_of_each_side_and_change_with_the_detector_seed():
+    table = listed(planted_scenario()).table
+    validation = table[validation_persons(table, 0)]
+    even, odd = (stopping_persons(validation, 0, seed) for seed in (0, 1))
+    assert not even & odd
+    assert even | odd == set(validation["identity"])
+    assert stopping_persons(validation, 0, 2) == even
+    for _, side in validation.groupby(validation["role"] == "external"):
+        persons = set(side["identity"])
+        assert abs(len(persons & even) - len(persons & odd)) <= 1
+    members = validation["identity"][validation["role"] == "member"].unique()
+    one = validation[(validation["role"] == "external") | (validation["identity"] == members[0])]
+    assert stopping_persons(one, 0, 0) == stopping_persons(one, 0, 1) == set(one["identity"])
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -430,7 +455,8 @@ def test_rows_of_shuffled_labels_have_the_roles_that_were_shuffled(run):
     held = validation_persons(shuffled, scenario.seed)
     told = shuffled[(shuffled["split"] != "fit") | held].set_index("image_id")
     for _, rows in scores[scores["target"] == "shuffled_labels"].groupby(["method", "aad"]):
-        assert set(rows["unit"]) == set(told.index)  # nobody who was fitted on under these roles
+        assert set(rows["unit"]) < set(told.index)  # nobody who was fitted on under these roles
+        assert set(rows["unit"]) > set(told.index[told["split"] != "fit"])
         for column in ("identity", "split", "role"):
             assert (rows[column].to_numpy() == told.loc[rows["unit"], column].to_numpy()).all()
     assert (told["role"] != faces.table.set_index("image_id")["role"][told.index]).any()

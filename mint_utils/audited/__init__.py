@@ -1,34 +1,19 @@
-"""Audited models, one file a family. A new family is one file and one line in FAMILIES."""
+"""Audited models, one file a family. A new family is one file and one line in families.py."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from mint_utils.audited.adaface import open_adaface
-from mint_utils.audited.facenet import open_facenet
-from mint_utils.audited.insightface import open_insightface
-from mint_utils.audited.iresnet import new_iresnet, open_iresnet
-from mint_utils.audited.mobilefacenet import open_mobilefacenet
+from mint_utils.audited.families import FAMILIES
+from mint_utils.audited.iresnet import new_iresnet
 from mint_utils.audited.model import AuditedModel, Preprocess
-from mint_utils.audited.onnx import open_onnx
-from mint_utils.audited.own import open_own
 from mint_utils.audited.training import load_weights
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import Scenario, TrainedIResNet
 from mint_utils.training_faces import refuse_audited_persons
 
 __all__ = ["FAMILIES", "AuditedModel", "Preprocess", "open_model", "reopen"]
-
-FAMILIES = {
-    "iresnet": open_iresnet,
-    "facenet": open_facenet,
-    "insightface": open_insightface,
-    "adaface": open_adaface,
-    "mobilefacenet": open_mobilefacenet,
-    "onnx": open_onnx,
-    "own": open_own,
-}
 
 
 def open_model(scenario: Scenario, faces: FaceSet) -> AuditedModel:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mint_utils.audited.facenet import open_facenet
+from mint_utils.audited.families import FAMILIES
 from mint_utils.audited.iresnet import train_iresnet
 from mint_utils.audited.model import AuditedModel
 from mint_utils.chance import chance
@@ -36,7 +36,8 @@ def reference_twins(scenario: Scenario, faces: FaceSet) -> dict[str, ReferenceTw
     if scenario.references is None:
         return {}
     if not isinstance(scenario.references, Halves):
-        model = open_facenet(scenario.references.model, faces, scenario.seed)
+        spec = scenario.references.model
+        model = FAMILIES[spec.family](spec, faces, scenario.seed)
         return {f"{NAME}.0": ReferenceTwin(model, frozenset())}
     spec = _recipe(scenario)
     found = {}

@@ -1,0 +1,150 @@
+"""The scenario itself: one YAML file that says which faces, which audited model, which methods.
+
+Everything a scenario may contain is in this folder. A key that is not here is an error that names
+the nearest one, because a typo that passes silently audits something else than was asked.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from mint_utils.scenario.block import NAME, Block, each_once, fingerprint
+from mint_utils.scenario.faces import AnySource, Roles
+from mint_utils.scenario.models import (
+    AnyModel,
+    LoadedModel,
+    OnnxFile,
+    OwnModel,
+    References,
+    TrainedIResNet,
+)
+
+Rival = Literal[
+    "embedding_norm", "flip_consistency", "augmentation_consistency", "batch_norm_distance",
+    "head_max", "head_margin", "head_entropy", "head_views", "head_named",
+    "lira_norm", "lira_consistency", "rmia_norm", "rmia_consistency",
+]  # fmt: skip
+Control = Literal["untrained_twin", "reference_twin", "pixels"]
+Method = Literal["vanilla", "cnn", "calibrated"]
+
+
+class Detectors(Block):
+    """The MINT models fitted in notebook 04."""
+
+    methods: Annotated[tuple[Method, ...], AfterValidator(each_once)] = ("vanilla", "cnn")
+    seeds: int = Field(3, ge=1)
+    epochs: int = Field(60, ge=1)  # at most; stopped early on persons kept inside fit
+    samples: int = Field(100_000, ge=10)  # images whose maps are kept, as in the paper
+
+
+class Splits(Block):
+    """Parts of the persons in fit / calibrate / test. 0, 0, 1: nothing is fitted."""
+
+    fit: float = Field(0.45, ge=0, le=1)
+    calibrate: float = Field(0.2, ge=0, le=1)
+    test: float = Field(0.35, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _whole(self):
+        if abs(self.fit + self.calibrate + self.test - 1) > 1e-9:
+            raise ValueError(
+                f"fit + calibrate + test = {self.fit + self.calibrate + self.test:g}: must be 1"
+            )
+        return self
+
+
+class Scenario(Block):
+    """One audit, from faces to verdict."""
+
+    name: str = Field(pattern=NAME)  # the file's stem
+    question: str  # what this audit asks, in one sentence
+    assignment: Literal["random", "observed"]  # how persons came to be members
+    attested_by: str = ""  # who says which persons are members, when the study did not train
+    seed: int = Field(0, ge=0)
+    faces: tuple[AnySource, ...] = Field(min_length=1)
+    roles: Roles = Roles()
+    audited_model: AnyModel
+    detectors: Detectors = Detectors()
+    rivals: Annotated[
+        tuple[Rival, ...], AfterValidator(each_once)
+    ] = ()  # where nothing is fitted, a rung's first one is its primary
+    controls: Annotated[tuple[Control, ...], AfterValidator(each_once)] = (
+        "untrained_twin",
+        "pixels",
+    )
+    references: References | None = None  # what reference_twin, lira_* and rmia_* look through
+    swapped_halves: bool = False  # train a second model on the externals and audit it as well
+    albums: Annotated[tuple[Annotated[int, Field(ge=2)], ...], AfterValidator(each_once)] = (
+        2, 4, 8,
+    )  # photos of one person that are audited together  # fmt: skip
+    splits: Splits = Splits()
+    resamples: int = Field(1000, ge=400)  # of persons, for the intervals
+    tiny: dict[str, object] = {}  # dotted overrides of the smallest size that shows the same
+
+    @field_validator("controls")
+    @classmethod
+    def _has_controls(cls, controls):
+        if not controls:
+            raise ValueError("an audit without controls says nothing: name at least one")
+        return controls
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        roles = [source.role for source in self.faces]
+        if self.assignment == "random" and any(roles):
+            raise ValueError("assignment is random: the study draws the roles, remove `role`")
+        if self.assignment == "random" and any(s.held_out_persons for s in self.faces):
+            raise ValueError("assignment is random: held_out_persons is for observed ones")
+        if self.assignment == "random" and isinstance(self.audited_model, LoadedModel):
+            raise ValueError(
+                "assignment is random: chance cannot decide whom a published model was trained "
+                "on; say `assignment: observed` and give every source a `role`"
+            )
+        if self.assignment == "observed" and not all(roles):
+            raise ValueError("assignment is observed: every source needs a `role`")
+        self._refuse_missing_references()
+        self._refuse_unswappable()
+        self._refuse_untwinnable()
+        if self.detectors.methods and self.splits.fit == 0:
+            raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
+        if not self.detectors.methods and not self.rivals:
+            raise ValueError("nothing to score: name detectors.methods or rivals")
+        on_pictures = {"vanilla", "cnn"} & set(self.detectors.methods)
+        if not on_pictures and "embedding_norm" not in self.rivals:
+            raise ValueError(
+                "the pixels control has no method: without vanilla or cnn, rivals must name "
+                "embedding_norm, the only rival that pictures alone can be asked"
+            )
+        return self
+
+    def _refuse_missing_references(self):
+        needing = [r for r in self.rivals if r.startswith(("lira_", "rmia_"))]
+        needing += ["reference_twin"] if "reference_twin" in self.controls else []
+        if needing and self.references is None:
+            raise ValueError(
+                f"{', '.join(needing)} look through reference models: add "
+                "`references: {kind: halves}` or a published one"
+            )
+
+    def _refuse_unswappable(self):
+        trained_here = isinstance(self.audited_model, TrainedIResNet)
+        if self.swapped_halves and (
+            self.assignment != "random" or not trained_here or self.audited_model.trained_on
+        ):
+            raise ValueError(
+                "swapped_halves needs a model that the study trains on members drawn by chance"
+            )
+
+    def _refuse_untwinnable(self):
+        model = self.audited_model
+        fixed = isinstance(model, OnnxFile) or (isinstance(model, OwnModel) and model.file)
+        if fixed and "untrained_twin" in self.controls:
+            raise ValueError(
+                f"untrained_twin: the weights in {model.file} cannot be drawn anew; say "
+                "`controls: [pixels]`, and add reference_twin where there are references"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that can change a result (not of name, question or tiny)."""
+        return fingerprint(self.model_dump(mode="json", exclude={"name", "question", "tiny"}))
