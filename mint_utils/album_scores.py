@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.albums import draw_albums, head_of_mean, mean_scores, similarity_and_spread
 from mint_utils.audited.references import NAME as REFERENCE
 from mint_utils.beyond import lira, unseen_mean

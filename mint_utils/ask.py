@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mint_utils.activations.extract import extract
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.albums import SIGNALS, head_of_mean, mean_scores, similarity_and_spread
 from mint_utils.answers import ACCESS, COLUMNS, Answer
 from mint_utils.asked_images import asked_images, counted, refuse_used, shown_by_test
@@ -170,6 +170,7 @@ def _recorded(run: FinishedRun, faces: FaceSet, folder: Path) -> Activations:
     return extract(
         reopen(run.scenario, run.models), faces, target="audited", maps_for=maps,
         views=views_needed(run.scenario), batch_norm=batch_norm_needed(run.scenario), root=folder,
+        how=run.scenario.extraction,
     )  # fmt: skip
 
 

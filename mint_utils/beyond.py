@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.activations.views import CHANGED
 from mint_utils.rivals import augmentation_consistency, embedding_norm, view_cosine
 

@@ -8,18 +8,20 @@ import numpy as np
 import pandas as pd
 
 from mint_utils import locations
+from mint_utils.activations.estimate import Estimate, estimate
+from mint_utils.activations.recorder import Recorder
 from mint_utils.albums import draw_albums, of_contrast
-from mint_utils.audited import open_model
+from mint_utils.audited import AuditedModel, open_model
 from mint_utils.audited.references import reference_twins
 from mint_utils.audited.selftest import selftest
 from mint_utils.evidence.verdict import powered
-from mint_utils.faces import CONTRASTS, assemble
+from mint_utils.faces import CONTRASTS, FaceSet, assemble
 from mint_utils.hygiene import faces_found, hygiene_warnings, inspect
 from mint_utils.near_duplicates import near_duplicates
 from mint_utils.parity import parity
 from mint_utils.scenario import Published, Scenario, TrainedIResNet
 from mint_utils.sources import open_sources
-from mint_utils.trials import views_needed
+from mint_utils.trials import batch_norm_needed, views_needed
 
 
 def described(scenario: Scenario) -> Iterator[str]:
@@ -51,10 +53,22 @@ def described(scenario: Scenario) -> Iterator[str]:
         model = open_model(scenario, found.faces)
         yield f"audited model: {model.name}, weights {model.digest()[:12]}"
         yield from selftest(model, found.faces, scenario.seed)
+        yield f"recording it: {_work(scenario, model, found.faces)}, and as much for each control"
     if isinstance(scenario.references, Published):
         for name, twin in reference_twins(scenario, found.faces).items():
             yield f"{name}: {twin.model.name}, weights {twin.model.digest()[:12]}"
             yield from selftest(twin.model, found.faces, scenario.seed)
+
+
+def _work(scenario: Scenario, model: AuditedModel, faces: FaceSet) -> Estimate:
+    """What recording the audited model will take, from its first batch."""
+    how = scenario.extraction
+    recorder = Recorder(
+        model, views_needed(scenario), batch_norm_needed(scenario), how.batch_size, how.precision,
+        how.stored,
+    )  # fmt: skip
+    mapped = min(1, scenario.detectors.samples / len(faces))
+    return estimate(recorder, faces, len(faces), mapped, _existing(locations.cache()))
 
 
 def _sides(table: pd.DataFrame) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.choices import not_a_choice
 from mint_utils.evidence.metrics import auc, share
 from mint_utils.faces import FaceSet

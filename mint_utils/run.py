@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mint_utils import locations
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.device import describe_device
 from mint_utils.faces import FaceSet
 from mint_utils.provenance import code_digest
@@ -27,7 +27,14 @@ from mint_utils.sources import SOURCES, open_sources
 STEPS = {  # step -> the parts of the scenario that it is the first to depend on
     "01_faces": {"seed", "assignment", "attested_by", "faces", "roles", "splits"},
     "02_audited_model": {"audited_model"},
-    "03_activations": {"controls", "detectors", "rivals", "references", "swapped_halves"},
+    "03_activations": {
+        "controls",
+        "detectors",
+        "rivals",
+        "references",
+        "swapped_halves",
+        "extraction",
+    },  # fmt: skip
     "04_detectors": {"albums"},
     "05_evidence": {"name", "question", "resamples"},
     "06_explorer": set(),

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.audited.references import NAME as REFERENCE
 from mint_utils.audited.references import unseen_by
 from mint_utils.beyond import (
@@ -240,4 +240,4 @@ def detector_inputs(
 
 
 def _vector(activations: Activations, name: str, rows: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(activations.vector(name)[rows])
+    return torch.from_numpy(activations.vector(name, rows=rows))

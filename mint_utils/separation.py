@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.faces import FaceSet
 
 ONE_MODEL = ("audited", "untrained_twin", "pixels")  # targets whose channels mean one thing

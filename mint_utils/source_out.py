@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.evidence.bootstrap import interval, person_weights
 from mint_utils.evidence.conformal import image_p_values
 from mint_utils.evidence.metrics import share

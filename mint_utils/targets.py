@@ -1,7 +1,7 @@
 """What methods look at: the audited model, and controls that cannot know of its training."""
 
 from mint_utils.activations.extract import extract
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.audited import AuditedModel
 from mint_utils.audited.iresnet import train_iresnet
 from mint_utils.audited.pixels import pixels_model
@@ -43,7 +43,8 @@ def record_targets(
         name: extract(
             target, faces, target=name, maps_for=samples,
             views=("plain",) if name == "pixels" else views_needed(scenario),
-            batch_norm=batch_norm_needed(scenario),
+            batch_norm=batch_norm_needed(scenario), how=scenario.extraction,
+            cluster=scenario.cluster,
         )
         for name, target in targets.items()
     }  # fmt: skip

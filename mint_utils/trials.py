@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.activations.views import CHANGED
 from mint_utils.beyond import NEEDS
 from mint_utils.chance import chance

@@ -166,6 +166,14 @@ def test_a_backbone_of_insightface_is_refused(tmp_path):
         open_model(scenario(depth=18, weights=str(tmp_path / "backbone.pth")), NOBODY)
 
 
+@pytest.mark.parametrize("shape", [(11, 512), (512,)])
+def test_class_centres_of_another_shape_are_refused(tmp_path, shape):
+    torch.save({"state_dict": {"head.kernel": torch.zeros(shape)}}, tmp_path / "odd.ckpt")
+    said = r"odd.ckpt: head.kernel has shape .*, expected \(512, classes\)"
+    with pytest.raises(ValueError, match=said):
+        open_model(scenario(depth=18, weights=str(tmp_path / "odd.ckpt")), NOBODY)
+
+
 @pytest.mark.parametrize("depth", sorted(BLOCKS))
 def test_every_depth_has_the_published_names(depth):
     with torch.device("meta"):  # shapes without memory

@@ -110,12 +110,22 @@ def test_what_is_missing_is_named(adience, data_folder):
         ("user_id,original_image,face_id\nu,a.jpg,1\n", "has no column 'user_id' but user_id,orig"),
         ("user_id\tface_id\nu\t1\n", "has no column 'original_image'"),
         ("a\tb\n1\t2\t3\t4\n1\t2\n", "fold_0_data.txt"),
+        (HEADER + row("u", "a.jpg", 1) + "u\tb.jp\n", "row 2 of 2 lacks one of user_id"),
+        (HEADER + row("../..", "a.jpg", 1), r"names '\.\./\.\./a.jpg', outside of its folder"),
     ],
 )
 def test_a_foreign_fold_file_is_refused(adience, content, words):
     (adience / "fold_0_data.txt").write_text(content)
     with pytest.raises(ValueError, match=words):
         source().images()
+
+
+def test_a_tab_at_the_end_of_rows_shifts_nothing(adience):
+    before = source().images()
+    for fold in adience.glob("fold_?_data.txt"):
+        header, _, rows = fold.read_text().partition("\n")
+        fold.write_text(f"{header}\n" + rows.replace("\n", "\t\n"))
+    assert source().images().equals(before)
 
 
 def test_some_persons_are_drawn(adience):

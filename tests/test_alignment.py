@@ -1,6 +1,7 @@
 """Faces brought to ArcFace's five points: exactly by geometry, within a few pixels by MTCNN."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -266,6 +267,15 @@ def test_broken_exif_does_no_harm(data_folder, exif):
     (data_folder / "raw" / "Ann").mkdir(parents=True)
     Image.fromarray(drawn_faces(1)[0]).save(data_folder / "raw" / "Ann" / "1.jpg", exif=exif)
     assert folders(False).read("folders/Ann/1.jpg").shape == (32, 32, 3)
+
+
+def test_a_photograph_is_turned_though_other_exif_data_are_broken(data_folder):
+    """Its width is a word: Pillow reads that, and fails to write it again."""
+    entries = (0x0100, 2, 4, b"abc\0", 0x0112, 3, 1, 6)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHHHI4sHHIII", 8, 2, *entries, 0)
+    (data_folder / "raw" / "Ann").mkdir(parents=True)
+    Image.new("RGB", (20, 30)).save(data_folder / "raw" / "Ann" / "1.jpg", exif=exif)
+    assert folders(False).read("folders/Ann/1.jpg").shape == (20, 30, 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "CMYK"])

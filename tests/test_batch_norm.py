@@ -12,6 +12,7 @@ from mint_utils.audited import AuditedModel, Preprocess, open_model
 from mint_utils.audited.iresnet import IResNet
 from mint_utils.audited.twins import untrained_twin
 from mint_utils.rivals import batch_norm_distance
+from mint_utils.scenario import Extraction
 from mint_utils.scenario_file import load_scenario
 
 
@@ -173,13 +174,15 @@ def test_published_facenet_weights_have_none_and_their_untrained_twin_has(real_d
 
 
 def test_extraction_keeps_the_distances_of_every_image(isolated, model):
-    found = extract(model, pictures(10), batch_norm=True, batch_size=4, shard_size=5)
+    found = extract(
+        model, pictures(10), batch_norm=True, how=Extraction(batch_size=4, shard_size=5)
+    )
     assert found.has_batch_norm
     by_hand = distances_of(model.module, model.preprocess(pictures(10).pixels(SIDE)))
     assert found.vector("batch_norm").shape == (10, len(normalising_layers(model.module)))
     np.testing.assert_allclose(found.vector("batch_norm"), by_hand, rtol=1e-3, atol=1e-4)
     with pytest.raises(ValueError, match="batch_norm"):
-        extract(model, pictures(10), shard_size=5).vector("batch_norm")
+        extract(model, pictures(10), how=Extraction(shard_size=5)).vector("batch_norm")
 
 
 def test_distances_are_another_store_and_change_nothing_else_in_it(isolated, model):
@@ -203,7 +206,9 @@ def test_batch_and_shard_size_make_no_difference_to_the_distances(isolated, monk
     got = {}
     for batch, shard in ((1, 20), (7, 20), (64, 20), (64, 3)):
         monkeypatch.setenv("MINT_CACHE", str(isolated / f"{batch}-{shard}"))
-        found = extract(model, pictures(20), batch_norm=True, batch_size=batch, shard_size=shard)
+        found = extract(
+            model, pictures(20), batch_norm=True, how=Extraction(batch_size=batch, shard_size=shard)
+        )
         got[batch, shard] = found.vector("batch_norm")
     for values in got.values():
         np.testing.assert_allclose(values, got[1, 20], rtol=1e-4, atol=1e-5)

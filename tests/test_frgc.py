@@ -97,6 +97,8 @@ def test_two_subjects_of_one_photograph_are_refused(frgc):
 def test_a_missing_set_is_named_with_its_usual_place(frgc):
     with pytest.raises(FileNotFoundError, match="holds no signature set Exp_9.xml.*BEE_DIST"):
         source(signatures=["Exp_9.xml", TARGET]).images()
+    with pytest.raises(FileNotFoundError, match="holds no signature set /nowhere/Exp_9.xml"):
+        source(signatures=["/nowhere/Exp_9.xml"]).images()
     with pytest.raises(FileNotFoundError, match="the FRGC folder 'nowhere' not found"):
         source(path="nowhere").images()
     assert not source(signatures=["Exp_9.xml"]).is_here()
@@ -111,6 +113,9 @@ def test_a_missing_set_is_named_with_its_usual_place(frgc):
         ("<html><body>404</body></html>", "lists no photograph .*this is 'html'"),
         (simple(("nd1/3D/a.abs.gz", "1")), "lists no photograph"),
         (simple((FILES[0], "")), "a biometric-signature has no name"),
+        (simple(("../secret.jpg", "1")), r"names '\.\./secret.jpg', outside of its folder"),
+        (simple(("..\\secret.jpg", "1")), r"names '\.\./secret.jpg', outside of its folder"),
+        (simple(("/home/secret.jpg", "1")), "names '/home/secret.jpg', outside of its folder"),
     ],
 )
 def test_a_foreign_set_is_refused(frgc, content, words):

@@ -116,7 +116,8 @@ def test_landmarks_bring_faces_to_the_template(insightface):
 
 def test_a_face_that_is_not_where_the_table_says_is_unreadable(nist):
     table = nist / "protocols" / "ijbc_metadata.csv"
-    table.write_text(HEADER + "3,img/11.jpg,1,500,30,40,50,,\n3,img/12.jpg,1,5,5,0,0,,\n")
+    table.write_text(HEADER + "3,img/11.jpg,1,500,30,40,50,,\n3,img/12.jpg,1,5,5,0,0,,\n"
+                     "12,img/11.jpg,1,-60,30,40,50,,\n12,img/12.jpg,1,5,-60,9,60,,\n")  # fmt: skip
     for image_id in source().images()["image_id"]:
         with pytest.raises(UnreadableImage, match="face box .* is not in the picture"):
             source().read(image_id)
@@ -146,6 +147,7 @@ def test_what_is_missing_is_named_for_both_layouts(insightface):
         ("A,B\n1,2\n", "is no table of IJB-C with SUBJECT_ID.*FACE_X"),
         (HEADER + "x,img/1.jpg,1,1,1,1,1,,\n", "is no table of IJB-C"),
         (HEADER + "1.5,img/1.jpg,1,1,1,1,1,,\n", "is no table of IJB-C"),
+        (HEADER + "3,../../11.jpg,1,1,1,9,9,,\n", r"names 'images/\.\./.*, outside of its folder"),
         (HEADER, "has no face whose subject and place are known"),
     ],
 )
@@ -155,11 +157,21 @@ def test_a_foreign_table_is_refused(nist, content, words):
         source().images()
 
 
-@pytest.mark.parametrize("content", ["", "1.jpg 1 2 3\n", "1.jpg" + " 1" * 12 + "\n"])
+@pytest.mark.parametrize(
+    "content", ["", "1.jpg 1 2 3\n", "1.jpg" + " 1" * 12 + "\n", "1.jpg" + " x" * 11 + "\n"]
+)
 def test_a_foreign_list_of_landmarks_is_refused(insightface, content):
     (insightface / "meta" / "ijbc_name_5pts_score.txt").write_text(content)
     with pytest.raises(ValueError, match="ijbc_name_5pts_score.txt has no lines of 12 values"):
         source().images()
+
+
+def test_a_picture_that_is_listed_twice_does_no_harm(insightface):
+    before = source().images()
+    for file in ("ijbc_name_5pts_score.txt", "ijbc_face_tid_mid.txt"):
+        lines = (insightface / "meta" / file).read_text()
+        (insightface / "meta" / file).write_text(lines + lines.partition("\n")[0] + "\n")
+    assert source().images().equals(before)
 
 
 def test_stamp_follows_the_tables(nist):

@@ -1,6 +1,7 @@
 """Tables that name images and persons: read as meant, refused where they say too little."""
 
 import os
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -126,7 +127,8 @@ def test_roles_that_are_none_are_refused(data):
         ({"path": ["a"], "person": ["A"]}, "has no column 'identity': it has path, person"),
         ({"path": ["a", ""], "identity": ["A", "B"]}, "row 2 of 2 has no path"),
         ({"path": ["a", "b"], "identity": ["A", None]}, "row 2 of 2 has no identity"),
-        ({"path": ["a", "b", "a"], "identity": ["A", "B", "C"]}, "'a' is there twice"),
+        ({"path": ["a", "b", "a"], "identity": ["A", "B", "C"]}, "the path 'a' is there twice"),
+        ({"path": ["a"], "identity": ["A"], "image_id": [None]}, "row 1 of 1 has no image_id"),
         ({"path": [], "identity": []}, "has no rows"),
     ],
 )
@@ -144,6 +146,43 @@ def test_a_file_that_is_no_table_is_refused(data, name, content):
         source(f"tables/{name}").images()
 
 
+@pytest.mark.parametrize("path", ["../secret.png", "faces/../../secret.png", ".."])
+@pytest.mark.parametrize("name", ["faces.csv", "faces.parquet"])
+def test_no_path_climbs_out_of_the_folder_unless_it_is_absolute(data, path, name):
+    Image.fromarray(drawn_faces(1)[0]).save(data / "secret.png")
+    listed = table(data, {"path": ["faces/0.png", path], "identity": ["Ann", "Bo"]}, name)
+    with pytest.raises(ValueError, match="names '.*', outside of its folder: write an absolute"):
+        source(listed).images()
+    meant = [str(data / "tables" / ".." / "secret.png"), "faces/0..png"]
+    listed = table(data, {"path": meant, "identity": ["Ann", "Bo"]}, name)
+    assert source(listed).read(f"manifest/{meant[0]}").shape == (32, 32, 3)
+
+
+def test_rows_longer_than_the_first_line_are_refused_and_not_shifted(data):
+    (data / "tables" / "faces.csv").write_text("path,identity\nfaces/0.png,Ann,x\n")
+    with pytest.raises(ValueError, match="rows have more values than its first line has columns"):
+        source().images()
+
+
+@pytest.mark.parametrize("name", ["faces.csv", "faces.parquet"])
+def test_columns_that_nobody_asked_for_are_not_held(data, name):
+    opened = source(table(data, six(note=["long"] * 6), name))
+    opened.images()
+    assert "note" not in opened._rows
+
+
+def test_a_stamp_holds_one_image_at_a_time(data):
+    count = 4_000
+    columns = {"path": [f"faces/{n}.png" for n in range(count)], "identity": ["Ann"] * count}
+    opened = source(table(data, columns))
+    opened.file_of(opened.images()["image_id"].iloc[0])
+    tracemalloc.start()
+    opened.stamp()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak / count < 400  # bytes
+
+
 def test_a_missing_table_is_named_with_the_place_for_it(data):
     with pytest.raises(FileNotFoundError, match="the table 'mine.csv' .CSV or Parquet") as error:
         source("mine.csv").images()
@@ -158,6 +197,15 @@ def test_images_that_are_not_there_are_counted(data):
         source(path).read("manifest/faces/4.png")
     found = inspect(observed(path))
     assert found.skipped["image_id"].tolist() == ["manifest/faces/4.png"]
+
+
+def test_a_name_that_no_file_can_have_is_one_unreadable_image(data):
+    opened = source(
+        table(data, {"path": ["a\0b", "faces/1.png"], "identity": ["Ann", "Bo"]}, "f.pq")
+    )
+    assert opened.stamp()
+    with pytest.raises(UnreadableImage, match="null"):
+        opened.read("manifest/a\0b")
 
 
 def test_stamp_follows_the_table_and_the_images(data):

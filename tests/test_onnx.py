@@ -169,7 +169,9 @@ def test_several_outputs_ask_for_the_embedding(graph):
     taps = ["/net/stage1/stage1.0/Add"]
     with pytest.raises(ValueError, match="puts out unit, embedding: say with `outcome`"):
         open_model(scenario(file="both.onnx", taps=taps), NOBODY)
+    unit = open_model(scenario(file="both.onnx", taps=taps, outcome="unit"), NOBODY)
     model = open_model(scenario(file="both.onnx", taps=taps, outcome="embedding"), NOBODY)
+    assert model.digest() != unit.digest(), "of one file, but two models"
     with torch.inference_mode():
         assert model.module(torch.randn(2, 3, 32, 32)).norm(dim=1).sub(1).abs().min() > 1e-3
 
@@ -180,6 +182,28 @@ def test_a_file_that_is_no_graph_is_named(graph):
         open_model(scenario(file="torn.onnx", taps=STAGES), NOBODY)
     with pytest.raises(FileNotFoundError, match="ONNX file 'none.onnx' not found"):
         open_model(scenario(file="none.onnx", taps=STAGES), NOBODY)
+
+
+def test_a_graph_that_onnxruntime_cannot_run_is_refused(graph):
+    import onnx
+
+    known = onnx.load(graph)
+    known.opset_import.append(onnx.helper.make_opsetid("elsewhere", 1))
+    known.graph.node[0].domain = "elsewhere"
+    onnx.save(known, graph.with_name("custom.onnx"))
+    with pytest.raises(ValueError, match="onnxruntime cannot run custom.onnx: .*elsewhere"):
+        open_model(scenario(file="custom.onnx", taps=STAGES), NOBODY)
+
+
+def test_a_tap_or_an_outcome_without_an_image_a_row_is_refused(graph):
+    class Whole(nn.Module):
+        def forward(self, x):
+            return x.reshape(1, -1).relu()
+
+    whole = exported(Whole().eval())
+    graph.with_name("whole.onnx").write_bytes(whole)
+    with pytest.raises(ValueError, match=r"whole puts out \(1, 9216\) for 3 images, wanted"):
+        open_model(scenario(file="whole.onnx", taps=["/Relu"]), NOBODY)
 
 
 def test_without_the_extra_it_says_what_to_install(data_folder, monkeypatch):

@@ -23,12 +23,39 @@ from mint_utils.scenario_file import ScenarioError, load_scenario
 
 NOBODY = FaceSet(pd.DataFrame(), {})
 CODE = """
+from __future__ import annotations  # with it, a dataclass looks for the module it is in
+from dataclasses import dataclass
 import torch
 from torch import nn
 from mint_utils.audited.iresnet import IResNet
 
 def small():
     return IResNet((4, 8, 8, 16), (1, 1, 1, 1), 12, 32)
+
+@dataclass
+class Settings:
+    mirrored: bool = True
+
+class Mirror(nn.Module):
+    def __init__(self, mirrored=Settings().mirrored):
+        super().__init__()
+        self.net, self.mirrored = small(), mirrored
+
+    def forward(self, x):
+        return self.net(x.flip(3) if self.mirrored else x)
+
+def plain():
+    return Mirror(False)
+
+class Flat(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.turned = nn.Flatten(0, 1)  # (B, 3, H, W) -> (3 B, H, W)
+        self.net = small()
+
+    def forward(self, x):
+        self.turned(x)
+        return self.net(x)
 
 class Pair(nn.Module):
     def __init__(self):
@@ -130,6 +157,17 @@ def test_a_changed_file_is_another_model(code, data_folder):
     assert _weights_stamp(wanted.audited_model) != stamp
 
 
+def test_two_functions_of_a_file_are_two_models(code):
+    """Weights and layers are the same; what forward does with them is not."""
+    made = [
+        open_model(scenario(module=f"net.py:{name}", taps=["net"]), NOBODY)
+        for name in ("Mirror", "plain")
+    ]
+    first, second = (model.module.state_dict() for model in made)
+    assert all(torch.equal(first[key], second[key]) for key in second)
+    assert made[0].digest() != made[1].digest()
+
+
 def test_class_centres_come_from_a_file(code, data_folder):
     torch.save(torch.rand(6, 12), data_folder / "head.pt")
     wanted = scenario(module="net.py:small", taps=["stage1"], head="head.pt")
@@ -150,6 +188,7 @@ def test_class_centres_come_from_a_file(code, data_folder):
             "net.py:broken raised KeyError: 'no such width'",
         ),
         ({"module": "no.such:net", "taps": ["fc"]}, r"no.such cannot be imported.*path/to/file.py"),
+        ({"module": "net.py:Flat", "taps": ["turned"]}, r"turned, puts out \(9, 32, 32\) for 3 im"),
         ({"module": "net.py:small"}, "taps is missing; choices: stem, "),
         ({"module": "net.py:small", "taps": ["stage5"]}, "'stage5'.*did you mean 'stage[1-4]'"),
         (
@@ -192,6 +231,13 @@ def test_a_file_that_fails_or_is_not_here_is_named(data_folder):
 def test_a_block_that_says_too_little_or_too_much_is_refused(settings, says):
     with pytest.raises(ScenarioError, match=says):
         scenario(**settings)
+
+
+def test_a_file_that_needs_another_package_says_which(data_folder):
+    (data_folder / "net.py").write_text("import no_such_package")
+    with pytest.raises(ValueError, match="net.py cannot be imported.*'no_such_package'") as error:
+        open_model(scenario(module="net.py:net", taps=["fc"]), NOBODY)
+    assert "name its file" not in str(error.value), "it is named"
 
 
 def test_an_outcome_inside_the_module_may_be_named(code):

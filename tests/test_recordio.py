@@ -1,6 +1,7 @@
 """InsightFace's RecordIO sets, written here as MXNet writes them: read whole, or refused."""
 
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from mint_utils.faces import assemble
 from mint_utils.hygiene import inspect
 from mint_utils.scenario import RecordioFaces
 from mint_utils.scenario_file import load_scenario
-from mint_utils.sources import UnreadableImage, open_sources, recordio
+from mint_utils.sources import UnreadableImage, open_sources, record_classes, recordio
 from mint_utils.sources.recordio import RecordioSource
 from mint_utils.sources.records import BadRecord, RecordFile
 
@@ -161,6 +162,17 @@ def test_descriptions_that_leave_something_out_are_not_believed(data, ranges):
     pd.testing.assert_frame_equal(source().images(), source("right").images())
 
 
+@pytest.mark.parametrize("start", [3, 4, 5], ids=["rounded down", "exact", "rounded up"])
+def test_images_beyond_what_float32_tells_say_themselves_whose_they_are(data, monkeypatch, start):
+    records = with_persons(dict(enumerate(three_persons().values())))
+    write(data / "right", records)
+    write(data / "set", records | {10: packed((start, 9))})
+    right = source("right").images()
+    monkeypatch.setattr(record_classes, "EXACT", 5)
+    monkeypatch.setattr(recordio, "classes_by_label", None)  # not all headers are read
+    pd.testing.assert_frame_equal(source().images(), right)
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -188,6 +200,15 @@ def test_any_number_of_threads_may_read(data):
         np.testing.assert_array_equal(image, pixels(files[int(image_id[-9:])]))
 
 
+def test_another_process_gets_the_names_of_the_files_and_not_their_bytes(data):
+    write(data / "set", without_persons(three_persons()))
+    opened = source()
+    image = opened.read("recordio/000000003")
+    sent = pickle.dumps(opened)
+    assert len(sent) < 2_000 < (data / "set" / "train.rec").stat().st_size
+    np.testing.assert_array_equal(pickle.loads(sent).read("recordio/000000003"), image)
+
+
 # Files that are cut short, or no RecordIO
 
 
@@ -212,6 +233,30 @@ def test_a_download_that_was_cut_short_is_not_half_a_set(data, kept):
     cut = int(len(whole) * kept) if isinstance(kept, float) else kept
     (data / "set" / "train.rec").write_bytes(whole[:cut])
     with pytest.raises(ValueError, match="cut short|is no RecordIO file"):
+        source().images()
+
+
+@pytest.mark.parametrize("records", [with_persons, without_persons])
+@pytest.mark.parametrize("kept", [1, 4, 6])
+def test_an_index_that_was_cut_short_is_not_half_a_set(data, records, kept):
+    write(data / "set", records(three_persons()))
+    lines = (data / "set" / "train.idx").read_text().splitlines(keepends=True)
+    (data / "set" / "train.idx").write_text("".join(lines[:kept]))
+    with pytest.raises(ValueError, match="train.rec goes on for .* after the last record of train"):
+        source().images()
+
+
+def test_the_index_of_another_file_is_refused(data):
+    write(data / "set", without_persons(three_persons()))
+    write(data / "other", without_persons({0: drawn(7, quality=40)}))
+    os.replace(data / "other" / "train.idx", data / "set" / "train.idx")
+    with pytest.raises(ValueError, match="train.idx is not the index of .*train.rec"):
+        source().images()
+
+
+def test_more_images_than_records_are_refused(data):
+    write(data / "set", with_persons(three_persons()) | {0: packed((99, 102))})
+    with pytest.raises(ValueError, match="says that images go up to record 98, but the last is 10"):
         source().images()
 
 
@@ -253,11 +298,12 @@ def test_an_index_that_cannot_be_is_refused(data, line, words):
         source().images()
 
 
-@pytest.mark.parametrize("label", [0.5, -2, 1e-3])
+@pytest.mark.parametrize("label", [0.5, -2, 1e-3, 3e9])
 def test_labels_that_are_no_classes_are_refused(data, label):
     write(data / "set", without_persons({label: drawn(2)}))
     with pytest.raises(ValueError, match="record 0 of .* has the label .* whole numbers"):
         source().images()
+    assert not list(locations.cache().glob("recordio/*"))  # nor half a file
 
 
 # Single records that cannot be read: the others are
@@ -332,6 +378,27 @@ def test_an_image_without_a_label_is_listed_so_that_it_is_counted(data, how):
     listed = source().images().set_index("image_id")["identity"]
     assert listed[image_id] == "unlabelled"
     assert (listed == "unlabelled").sum() == 1
+
+
+def test_a_first_record_without_an_image_is_one_image_lost_and_not_all(data):
+    write(data / "set", without_persons(three_persons()) | {0: packed(5)})
+    assert len(source().images()) == 7
+    with pytest.raises(UnreadableImage, match="record 0 holds no image"):
+        source().read("recordio/000000000")
+
+
+@pytest.mark.parametrize("last", [b"", packed(123)], ids=["nothing", "no image"])
+def test_a_broken_last_image_is_not_taken_for_a_description(data, last):
+    write(data / "set", with_persons(three_persons()) | {7: last})
+    assert source().images()["image_id"].iloc[-1] == "recordio/000000007"
+
+
+def test_labels_that_would_lie_beyond_the_file_are_none(data):
+    write(data / "set", {0: struct.pack("<I", 2), 1: b""})
+    whole = (data / "set" / "train.rec").read_bytes()
+    (data / "set" / "train.rec").write_bytes(word(whole, 4, 100))
+    records = RecordFile(data / "set" / "train.rec", data / "set" / "train.idx")
+    assert np.isnan(records.labels(records.keys, 2)).all()
 
 
 def test_a_record_that_is_not_listed_is_unreadable(data):

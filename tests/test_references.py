@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mint_utils.activations.extract import embeddings
+from mint_utils.audited.mobilefacenet import MobileFaceNetwork
 from mint_utils.audited.model import tap_table
 from mint_utils.audited.recognition import recognition_quality
 from mint_utils.audited.references import halves, reference_twins, unseen_by
@@ -193,6 +195,28 @@ def test_a_published_reference_saw_nobody(published):
     assert twin.model.notes["pretrained on"] == "facenet_ms1m", "as its file is called"
     table = pd.DataFrame({"identity": ["a", "b"], "role": ["held_out", "external"]})
     assert unseen_by(name, table, published).all()
+
+
+def other_families(folder):
+    """Blocks of reference models for facenet, with what they name written into the folder."""
+    save_file(MobileFaceNetwork().state_dict(), folder / "mobile.safetensors")
+    code = "from mint_utils.audited.iresnet import IResNet\n"
+    code += "def net(): return IResNet((4, 4, 8, 8), (1, 1, 1, 1), 12, 32)\n"
+    (folder / "net.py").write_text(code)
+    own = {"family": "own", "module": "net.py:net", "taps": ["fc"], "preprocess": {"size": 32}}
+    return [{"family": "mobilefacenet", "weights": "mobile.safetensors"}, own]
+
+
+def test_a_published_reference_may_be_of_another_family(data_folder):
+    for block, size, width in zip(other_families(data_folder), (112, 32), (128, 12), strict=True):
+        changed = {"references": {"kind": "published", "model": block}}
+        wanted = load_scenario("facenet_casia", changed)
+        assert wanted.audited_model.family == "facenet"
+        (twin,) = reference_twins(wanted, FaceSet(pd.DataFrame(), {})).values()
+        assert twin.seen == frozenset()
+        assert twin.model.name.startswith(block["family"])
+        assert twin.model.preprocess.size == size
+        assert tap_table(twin.model)["channels"].iloc[-1] == width
 
 
 def test_the_published_reference_knows_persons_of_lfw_apart(published, real_data):

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from mint_utils.activations.store import Activations, Store
+from mint_utils.activations.recorded import Activations
+from mint_utils.activations.store import Store
 from mint_utils.activations.views import CHANGED
 from mint_utils.beyond import SIGNALS
 from mint_utils.rivals import (
@@ -34,15 +35,14 @@ def planted(
     views, names = zip(*(name.split("/") for name in vectors), strict=True)
     count = len(next(iter(vectors.values())))
     key = {
-        "target": target, "taps": [tap for tap in TAPS if tap in names], "count": count,
+        "target": target, "taps": [tap for tap in TAPS if tap in names], "shard_size": count,
         "views": list(dict.fromkeys(views)), "has_head": head is not None,
         "has_names": "named" in names, "batch_norm": "batch_norm" in names,
     }  # fmt: skip
     store = Store(folder)
-    store.create(key)
-    if head is not None:
-        save_file({"head": head}, folder / "head.safetensors")
     ids = [f"noise/{number}" for number in range(count)]
+    images = pd.DataFrame({"image_id": ids, "stamp": ids, "mapped": False})
+    store.create(key, images, head)
     tensors = {name: torch.from_numpy(v.astype(np.float32)) for name, v in vectors.items()}
     store.write("maps", 0, [], {})
     store.write("vectors", 0, ids, tensors)

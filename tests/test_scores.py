@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from mint_utils.activations.store import Activations, Store
+from mint_utils.activations.recorded import Activations
+from mint_utils.activations.store import Store
 from mint_utils.activations.views import CHANGED, VIEWS
 from mint_utils.audited.references import unseen_by
 from mint_utils.beyond import lira
@@ -107,12 +108,12 @@ class Planted:
         said = {
             "target": target, "taps": ["image"] if blind else TAPS, "has_head": not blind,
             "has_names": not blind, "batch_norm": not blind,
-            "views": ["plain"] if blind else list(VIEWS), "count": len(self.ids),
+            "views": ["plain"] if blind else list(VIEWS), "shard_size": len(self.ids),
         } | key  # fmt: skip
-        store.create(said, self.centres if said["has_head"] else None)
-        store.write(
-            "vectors", 0, self.ids, {k: torch.from_numpy(v) for k, v in self.vectors.items()}
-        )
+        images = pd.DataFrame({"image_id": self.ids, "stamp": self.ids, "mapped": True})
+        store.create(said, images, self.centres if said["has_head"] else None)
+        vectors = {k: torch.from_numpy(v) for k, v in self.vectors.items()}
+        store.write("vectors", 0, self.ids, vectors)
         maps = {tap: torch.from_numpy(value).half() for tap, value in self.maps.items()}
         store.write("maps", 0, self.ids, maps | {"image": maps["stage1"].clone()})
         return Activations(store.folder)

@@ -153,6 +153,16 @@ def test_a_model_that_knows_nobody_is_noticed():
     assert "swapping red and blue changes nothing" in said
 
 
+def test_a_model_that_puts_out_zeros_is_said_to_be_untrained_and_not_random():
+    class Dead(Template):
+        def forward(self, x):
+            return super().forward(x) * 0
+
+    said = " ".join(warned(selftest(model(Dead()), portraits())))
+    assert "all faces get the same embedding" in said
+    assert "deterministic" not in said
+
+
 def test_embeddings_that_are_not_finite_are_noticed():
     class Broken(Template):
         def forward(self, x):

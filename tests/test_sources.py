@@ -205,6 +205,13 @@ def test_persons_of_one_name_under_two_folders_are_two(data):
     assert listed["identity"].tolist() == ["African/1", "Asian/1", "2"]
 
 
+def test_persons_of_one_name_stay_two_however_deep(data):
+    for path in ("train/Asian", "test/Asian"):
+        put(data / "bupt" / path, "1", "a.png")
+    listed = folders("bupt", depth=3).images()
+    assert listed["identity"].tolist() == ["test/Asian/1", "train/Asian/1"]
+
+
 def test_some_persons_of_a_large_folder_are_drawn_by_the_seed(data):
     for number in range(12):
         put(data / "faces", f"p{number:02d}", "a.png")
@@ -270,6 +277,13 @@ def test_lfw_is_found_in_either_layout(data, inside):
 def test_lfw_that_was_downloaded_before_is_found(data):
     put(lfw.DOWNLOADED, "Aaron_Eckhart", "Aaron_Eckhart_0001.jpg")
     assert lfw_source().images()["identity"].tolist() == ["Aaron_Eckhart"]
+
+
+def test_a_folder_that_is_here_goes_before_a_download(data):
+    put(lfw.DOWNLOADED, "Aaron_Eckhart", "Aaron_Eckhart_0001.jpg")
+    put(data / "own", "Ann", "1.jpg")
+    own = LfwSource(LfwFaces(kind="lfw", path="own"), 0)
+    assert own.images()["identity"].tolist() == ["Ann"]
 
 
 def test_funneled_lfw_is_cropped_to_the_face(data):

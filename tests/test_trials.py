@@ -1,10 +1,12 @@
 """What can be tried on a target, and which views of an image that takes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_scores import HALVES, Planted, listed, planted_scenario
 
-from mint_utils.activations.store import Activations, Store
+from mint_utils.activations.recorded import Activations
+from mint_utils.activations.store import Store
 from mint_utils.activations.views import CHANGED, VIEWS
 from mint_utils.beyond import SIGNALS
 from mint_utils.rivals import RIVALS
@@ -29,10 +31,10 @@ def recorded(folder, target: str = "audited", **key) -> Activations:
     """A target that recorded nothing yet: what can be asked of it is in its key."""
     said = {
         "target": target, "taps": ["stage1", "stage2"], "has_head": True, "has_names": True,
-        "batch_norm": True, "views": list(VIEWS), "count": 0,
+        "batch_norm": True, "views": list(VIEWS), "shard_size": 1,
     } | key  # fmt: skip
     store = Store(folder / target)
-    store.create(said)
+    store.create(said, pd.DataFrame({"image_id": [], "stamp": [], "mapped": []}))
     return Activations(store.folder)
 
 

@@ -1,6 +1,7 @@
 """Reading weights: tensors only, whatever else a file holds, and plain words where they differ."""
 
 import pickle
+import shlex
 import sys
 import types
 from collections import OrderedDict
@@ -108,14 +109,22 @@ def test_a_whole_pickled_module_is_refused_with_what_it_needs(tmp_path):
         read_tensors(tmp_path / "whole.pt")
 
 
-def test_the_advice_on_converting_works(tmp_path, monkeypatch):
-    torch.save(network(), tmp_path / "whole.pt")
+@pytest.mark.parametrize("name", ["whole.pt", "it's whole.pt", "$(touch run); `touch run`.pt"])
+@pytest.mark.parametrize("wrapped", [lambda n: n, lambda n: {"model": n, "epoch": 3}])
+def test_the_advice_on_converting_works(tmp_path, monkeypatch, name, wrapped):
+    module = network()
+    module.tied = module.conv.bias  # two names of one tensor
+    torch.save(wrapped(module), tmp_path / name)
     with pytest.raises(ValueError) as error:
-        read_tensors(tmp_path / "whole.pt")
-    code = str(error.value).split('python -c "')[1].rstrip('"')
-    monkeypatch.chdir(tmp_path)
+        read_tensors(tmp_path / name)
+    python, option, code, *files = shlex.split(str(error.value).splitlines()[1])
+    new = (tmp_path / name).with_suffix(".safetensors")
+    assert (python, option, files) == ("python", "-c", [str(tmp_path / name), str(new)])
+    monkeypatch.setattr(sys, "argv", ["-c", *files])
     exec(code, {})
-    fill(network(), read_tensors(tmp_path / "whole.safetensors"), "whole", "network")
+    found = read_tensors(new)
+    assert torch.equal(found.pop("tied"), found["conv.bias"])
+    fill(network(), found, "whole", "network")
 
 
 @pytest.fixture
@@ -141,7 +150,9 @@ def test_what_lightning_keeps_beside_the_weights_is_read_as_nothing(
     callback = lightning("pytorch_lightning.callbacks", "ModelCheckpoint")
     state = {"best": lightning("pytorch_lightning.callbacks", "Best")()}
     state["best"].score = 0.9
+    stage = lightning("pytorch_lightning.utilities", "Stage", str)("fit")  # made of something
     content = {"state_dict": tensors(), "hyper_parameters": hyper, "callbacks": {callback: state}}
+    content["stage"] = stage
     torch.save(content, tmp_path / "model.ckpt")
     for name in [name for name in sys.modules if name.startswith("pytorch_lightning.")]:
         monkeypatch.delitem(sys.modules, name)

@@ -1,28 +1,33 @@
 """Faces through a model, once: pooled vectors of every image, maps of the detector samples.
 
 Memory is bounded by one shard, whatever the number of images; an interrupted extraction goes on
-from the last whole shard.
+from the last whole shard; what another store of the same model holds is not computed again.
 """
 
-import shutil
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from mint_utils import locations
 from mint_utils.activations.batch_norm import normalising_layers
-from mint_utils.activations.forward import forward, refuse_nan
-from mint_utils.activations.store import Activations, Store
+from mint_utils.activations.cluster import run_on
+from mint_utils.activations.estimate import estimate
+from mint_utils.activations.plan import Plan, run_here
+from mint_utils.activations.recorded import Activations
+from mint_utils.activations.recorder import Recorder
+from mint_utils.activations.reuse import Relatives
+from mint_utils.activations.store import Store
 from mint_utils.activations.views import VIEWS
-from mint_utils.audited.model import AuditedModel, named_summary
+from mint_utils.audited.model import AuditedModel
 from mint_utils.choices import not_a_choice
 from mint_utils.device import best_device
 from mint_utils.faces import FaceSet
 from mint_utils.provenance import code_digest
-from mint_utils.scenario import fingerprint
+from mint_utils.scenario import Extraction, fingerprint
+
+LONG = 60  # seconds from which an estimate is worth a line
 
 
 def extract(
@@ -31,54 +36,48 @@ def extract(
     target: str = "audited",
     views: tuple[str, ...] = ("plain", "flip"),
     maps_for: np.ndarray | None = None,
-    batch_size: int = 64,
-    shard_size: int = 512,
     batch_norm: bool = False,
     root: Path | None = None,
+    how: Extraction | None = None,
+    cluster: str | None = None,
 ) -> Activations:
     """Record ``model.taps``, the outcome and the head summary of every image of ``faces``.
 
     ``maps_for`` (bool, one an image; default none) marks the images whose maps are kept, of the
-    plain view only, at most ``model.map_size`` square, float16. Vectors are float32. With
-    ``batch_norm`` each image's distances to the batch-norm statistics are kept as well. The store
-    lies under ``root`` (default: the cache).
-    What is already in the store is not computed again.
+    plain view only, at most ``model.map_size`` square, float16. With ``batch_norm`` each image's
+    distances to the batch-norm statistics are kept as well. The store lies under ``root``
+    (default: the cache). ``how`` says batch and shard size, the precision of the forward and that
+    of stored vectors. ``cluster`` is ``local`` or the address of a Dask scheduler (default: this
+    process computes). What is already in the store, or in another one of the same model, is not
+    computed again.
     Raises FloatingPointError naming tap and image for NaN, OSError if the disk cannot hold it.
     """
+    how = how or Extraction()
     mapped = np.zeros(len(faces), bool) if maps_for is None else np.asarray(maps_for, bool)
     _refuse_unknown_views(views)
-    key = _key(model, faces, target, views, mapped, shard_size, batch_norm)
+    batch_norm = batch_norm and bool(normalising_layers(model.module))
+    recorder = Recorder(model, views, batch_norm, how.batch_size, how.precision, how.stored)
+    key = _key(recorder, faces, target, mapped, how.shard_size)
     store = Store((root or locations.cache()) / "activations" / fingerprint(key))
-    store.create(key, model.head)
-    ids = faces.table["image_id"].tolist()
-    shards = [ids[start : start + shard_size] for start in range(0, len(ids), shard_size)]
-    missing = [
-        number
-        for number, shard in enumerate(shards)
-        if not store.holds("vectors", number, shard)
-        or not store.holds("maps", number, _mapped_ids(shard, mapped, number * shard_size))
-    ]
+    images = faces.table[["image_id"]].assign(stamp=_stamps(faces, key["kin"]), mapped=mapped)
+    store.create(key, images, model.head)
+    plan = Plan(recorder, faces, store, images["stamp"].tolist(), mapped, how.shard_size)
+    missing = [number for number in range(plan.shards) if not plan.done(number)]
+    relatives = Relatives(store, key["kin"]) if missing else None
+    missing = [number for number in missing if not plan.linked(number, relatives)]
     if missing:
-        work = _Work(model, faces, store, mapped, views, key["batch_norm"], batch_size)
-        model.module.to(best_device(), memory_format=torch.channels_last)
-        images = sum(len(shards[number]) for number in missing)
-        work.refuse_what_cannot_fit(images)
-        with tqdm(total=images, desc=f"recording {target}", unit="image") as bar:
-            for number in missing:
-                _extract_shard(work, number, shards, bar)
+        _record(plan, missing, relatives, f"recording {target}", cluster)
         model.module.cpu()
     return Activations(store.folder)
 
 
-def embeddings(model: AuditedModel, faces: FaceSet, batch_size: int = 64) -> np.ndarray:
+def embeddings(model: AuditedModel, faces: FaceSet) -> np.ndarray:
     """float32 (n, d): the outcome alone, in memory; for a few thousand images at most."""
-    model.module.to(best_device(), memory_format=torch.channels_last)
-    parts = [
-        forward(model, faces.pixels(model.preprocess.size, rows), ("plain",), False)[0]
-        for rows in tqdm(_batches(0, len(faces), batch_size), desc="embedding", unit="batch")
-    ]
+    bare = Recorder(replace(model, taps=(), head=None, classes=()), ("plain",))
+    with tqdm(total=len(faces), desc="embedding", unit="image") as bar:
+        vectors, _ = bare.rows(faces, np.zeros(len(faces), bool), bar.update)
     model.module.cpu()
-    return np.concatenate([part["plain/outcome"].numpy() for part in parts])
+    return vectors["plain/outcome"].numpy()
 
 
 def _refuse_unknown_views(views: tuple[str, ...]) -> None:
@@ -87,90 +86,49 @@ def _refuse_unknown_views(views: tuple[str, ...]) -> None:
             raise ValueError(not_a_choice("view", view, VIEWS))
 
 
-def _key(model, faces: FaceSet, target, views, mapped, shard_size, batch_norm) -> dict:
-    images = faces.table[["image_id", "digest"]].to_numpy().tolist()
-    return {
+def _key(recorder: Recorder, faces: FaceSet, target: str, mapped, shard_size: int) -> dict:
+    model, images = recorder.model, faces.table[["image_id", "digest"]].to_numpy().tolist()
+    kin = {
         "code": code_digest("audited", "activations"),
-        "count": len(faces),
-        "target": target,
         "model": model.digest(),
-        "taps": list(model.taps),
-        "views": list(views),
         "has_head": model.head is not None,
         "classes": fingerprint(list(model.classes)),
+        "precision": recorder.precision,
+        "stored": recorder.stored,
+        "device": best_device().type,
+    }
+    return kin | {
+        "kin": fingerprint(kin),
+        "count": len(faces),
+        "target": target,
+        "taps": list(model.taps),
+        "views": list(recorder.views),
         "identities": fingerprint(faces.table["identity"].tolist()),
         "has_names": bool(set(model.classes) & set(faces.table["identity"])),
-        "batch_norm": batch_norm and bool(normalising_layers(model.module)),
+        "batch_norm": recorder.batch_norm,
         "images": fingerprint(images),
         "mapped": fingerprint(np.flatnonzero(mapped).tolist()),
         "shard_size": shard_size,
     }
 
 
-def _batches(start: int, stop: int, size: int) -> list[range]:
-    return [range(low, min(low + size, stop)) for low in range(start, stop, size)]
+def _stamps(faces: FaceSet, kin: str) -> list[str]:
+    """16 characters a row that change with the image, its pixels or whose it is."""
+    rows = faces.table[["image_id", "digest", "identity"]].itertuples(index=False)
+    return [fingerprint([kin, *row])[:16] for row in rows]
 
 
-def _mapped_ids(shard: list[str], mapped: np.ndarray, start: int) -> list[str]:
-    return [image for image, kept in zip(shard, mapped[start:], strict=False) if kept]
-
-
-def _extract_shard(work: "_Work", number: int, shards: list[list[str]], bar) -> None:
-    start = sum(len(shard) for shard in shards[:number])
-    stop = start + len(shards[number])
-    vectors, maps = [], []
-    for rows in _batches(start, stop, work.batch_size):
-        kept = work.mapped[rows.start : rows.stop]
-        batch, seen = work.forward(rows, bool(kept.any()))
-        vectors.append(batch)
-        if kept.any():
-            chosen = torch.from_numpy(kept)
-            maps.append({tap: value[chosen].half() for tap, value in seen.items()})
-            refuse_nan(maps[-1], work.faces.table["image_id"].iloc[rows.start : rows.stop][kept])
-        bar.update(len(rows))
-    # Maps first: a shard counts as done when both files are there.
-    mapped_ids = _mapped_ids(shards[number], work.mapped, start)
-    work.store.write("maps", number, mapped_ids, _joined(maps))
-    work.store.write("vectors", number, shards[number], _joined(vectors))
-
-
-def _joined(batches: list[dict]) -> dict:
-    names = batches[0] if batches else {}
-    return {name: torch.cat([batch[name] for batch in batches]).contiguous() for name in names}
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What one extraction is made of."""
-
-    model: AuditedModel
-    faces: FaceSet
-    store: Store
-    mapped: np.ndarray
-    views: tuple[str, ...]
-    batch_norm: bool
-    batch_size: int
-
-    def forward(self, rows: range, with_maps: bool) -> tuple[dict, dict]:
-        """Vectors and maps of ``rows``, none of them NaN."""
-        pixels = self.faces.pixels(self.model.preprocess.size, rows)
-        vectors, maps = forward(self.model, pixels, self.views, with_maps, self.batch_norm)
-        refuse_nan(vectors, self.faces.table["image_id"].iloc[list(rows)])
-        if set(self.model.classes):
-            own = self.faces.table["identity"].iloc[list(rows)]
-            vectors["plain/named"] = named_summary(self.model, vectors["plain/outcome"], own)
-        return vectors, maps
-
-    def refuse_what_cannot_fit(self, images: int) -> None:
-        """Measure one image, multiply, and compare with the free disk before hours are spent."""
-        vectors, maps = self.forward(range(1), True)
-        per_image = sum(value.nbytes for value in vectors.values())
-        per_map = sum(value.numel() * 2 for value in maps.values())
-        needed = images * (per_image + self.mapped.mean() * per_map)
-        free = shutil.disk_usage(self.store.folder).free
-        if needed > free:
-            raise OSError(
-                f"the activations need {needed / 1e9:.2f} GB and {self.store.folder} has "
-                f"{free / 1e9:.2f} GB free: set MINT_CACHE to a larger disk, lower "
-                "detectors.samples, or name fewer taps"
-            )
+def _record(plan: Plan, missing: list[int], relatives, desc: str, cluster: str | None) -> None:
+    """Compute, or copy from relatives, the shards that are missing, and write each at once."""
+    images = sum(len(plan.rows(number)) for number in missing)
+    start = plan.shard_size * missing[0]
+    first = plan.faces.where(np.arange(len(plan.faces)) // plan.shard_size == missing[0])
+    expected = estimate(plan.recorder, first, images, plan.mapped[start:].mean(), plan.store.folder)
+    expected.refuse_what_cannot_fit(plan.store.folder)
+    with tqdm(total=images, desc=desc, unit="image") as bar:
+        if expected.seconds > LONG:
+            bar.write(f"{desc}: {expected}")
+        jobs = (plan.job(number, relatives) for number in missing)
+        done = run_on(cluster, jobs, bar.update) if cluster else run_here(jobs, bar.update)
+        for job, computed in done:
+            plan.write(job, computed)

@@ -19,13 +19,17 @@ def forward(
     views: tuple[str, ...],
     with_maps: bool,
     batch_norm: bool = False,
+    precision: str = "float32",
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Vectors of all views by ``view/name``, and the plain view's maps by tap if asked for.
 
     ``pixels`` is uint8 (B, size, size, 3). Names are the taps (B, C), ``outcome`` (B, d), ``head``
     (B, 3) where there is one, and ``batch_norm`` (B, layers) of the plain view if asked for.
+    ``precision`` is that of the layers that can do with less: float32 or bfloat16.
     """
-    x = model.preprocess(pixels).to(best_device())
+    device = best_device()
+    x = model.preprocess(pixels).to(device, non_blocking=True)
+    lower = torch.autocast(device.type, getattr(torch, precision), precision != "float32")
     vectors: dict[str, torch.Tensor] = {}
     maps: dict[str, torch.Tensor] = {}
     taps = {*model.taps, model.outcome}
@@ -36,7 +40,11 @@ def forward(
             return pooled(output), shrunk(output, model.map_size) if want_maps else None
 
         layers = model.module if batch_norm and view == "plain" else nn.Identity()
-        with record(model.module, taps, keep) as seen, batch_norm_distances(layers) as distances:
+        with (
+            record(model.module, taps, keep) as seen,
+            batch_norm_distances(layers) as distances,
+            lower,
+        ):
             model.module(VIEWS[view](x).contiguous(memory_format=torch.channels_last))
         if distances:
             vectors["plain/batch_norm"] = torch.stack(distances, 1).cpu()

@@ -25,8 +25,8 @@ def whole(output: torch.Tensor) -> torch.Tensor:
 def pooled(output: torch.Tensor) -> torch.Tensor:
     """One number a channel, the mean over places: (B, C, H, W) or (B, T, C) or (B, C) -> (B, C)."""
     if output.ndim == 4:
-        return output.mean(dim=(2, 3))
-    return output.mean(dim=1) if output.ndim == 3 else output.clone()
+        return output.mean(dim=(2, 3), dtype=torch.float32)
+    return output.mean(dim=1, dtype=torch.float32) if output.ndim == 3 else output.clone()
 
 
 def shrunk(output: torch.Tensor, most: int = 8) -> torch.Tensor:

@@ -1,21 +1,24 @@
-"""Activations on disk: shards of images in order, each with the ids of its rows beside them.
+"""Activations on disk: shards of images in order, with a stamp of every row and checksums.
 
 A store's folder is named after a fingerprint of everything that decides its content (weights,
 taps, preprocessing, views, the images by their pixels), so a changed model or image list is
-another folder and a stale store cannot be read by mistake.
+another folder and a stale store cannot be read by mistake. Shards appear whole or not at all, so
+a store can be read while it is written.
 """
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from mint_utils.choices import not_a_choice
+UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError)
 
 
 class Store:
@@ -24,125 +27,92 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def create(self, key: dict, head: torch.Tensor | None = None) -> None:
-        """Make the folder, write down what it is keyed by, and keep the class centres."""
+    def create(self, key: dict, images: pd.DataFrame, head: torch.Tensor | None = None) -> None:
+        """Make the folder; write down what it is keyed by, its images and the class centres.
+
+        ``images`` has ``image_id``, ``stamp`` (16 characters that change with anything that may
+        change the row) and ``mapped``, in the order of the rows.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         if head is not None:
-            save_file({"head": head.float().contiguous()}, self.folder / "head.safetensors")
-        (self.folder / "key.json").write_text(json.dumps(key, indent=1))
+            centres = {"head": head.float().contiguous()}
+            self._whole("head.safetensors", lambda file: save_file(centres, file))
+        self._whole("images.parquet", lambda file: images.to_parquet(file, index=False))
+        self._whole("key.json", lambda file: file.write_text(json.dumps(key, indent=1)))
 
     def path(self, kind: str, shard: int) -> Path:
         return self.folder / f"{kind}-{shard:06d}.safetensors"
 
-    def holds(self, kind: str, shard: int, ids: list[str]) -> bool:
-        """Whether the shard is there, whole, and of exactly these images."""
+    def shards(self, kind: str) -> list[int]:
+        """The numbers of the shards that are there."""
+        files = self.folder.glob(f"{kind}-*.safetensors")
+        return sorted(int(file.stem.rpartition("-")[2]) for file in files)
+
+    def holds(self, kind: str, shard: int, stamps: list[str], columns: set[str]) -> bool:
+        """Whether the shard is there, whole, and of exactly these rows and columns."""
         try:
-            return self.ids(kind, shard) == ids
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+            with safe_open(self.path(kind, shard), "pt") as stored:
+                there = json.loads(stored.metadata()["shard"])
+                return there["stamps"] == stamps and (set(stored.keys()) == columns or not stamps)
+        except UNREADABLE:
             return False
 
-    def ids(self, kind: str, shard: int) -> list[str]:
-        """The images of a shard, in the order of its rows."""
-        with safe_open(self.path(kind, shard), "pt") as stored:
-            return json.loads(stored.metadata()["ids"])
+    def stamps(self, kind: str, shard: int) -> list[str]:
+        """The stamps of a shard's rows, in their order."""
+        return self._about(kind, shard)["stamps"]
 
-    def write(self, kind: str, shard: int, ids: list[str], tensors: dict) -> None:
+    def columns(self, kind: str, shard: int) -> set[str]:
+        """The names that a shard has values of."""
+        return set(self._about(kind, shard)["sha256"])
+
+    def write(self, kind: str, shard: int, stamps: list[str], tensors: dict) -> None:
         """Write a shard whole or not at all. OSError, in words, if the disk is full."""
-        path = self.path(kind, shard)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        checksums = {name: _sha256(tensors[name]) for name in sorted(tensors)}
+        about = json.dumps({"stamps": stamps, "sha256": checksums})
         try:
-            save_file(tensors, unfinished, {"ids": json.dumps(ids)})
-            os.replace(unfinished, path)
+            self._whole(
+                self.path(kind, shard).name, lambda file: save_file(tensors, file, {"shard": about})
+            )
         except (OSError, SafetensorError) as error:
             free = shutil.disk_usage(self.folder).free / 1e9
             raise OSError(
-                f"could not write {path} ({error}); {free:.2f} GB are free. The {shard} shards "
-                "before it are kept: free some space, or set MINT_CACHE to a larger disk, and "
-                "run the same command again."
+                f"could not write {self.path(kind, shard)} ({error}); {free:.2f} GB are free. The "
+                "shards before it are kept: free some space, or set MINT_CACHE to a larger disk, "
+                "and run the same command again."
             ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)  # there only if it did not become the shard
 
     def read(self, kind: str, shard: int, name: str) -> torch.Tensor:
+        """One column of a shard. OSError if it is not what was written."""
+        path = self.path(kind, shard)
+        try:
+            with safe_open(path, "pt") as stored:
+                values = stored.get_tensor(name)
+                written = json.loads(stored.metadata()["shard"])["sha256"][name]
+        except UNREADABLE as error:
+            raise OSError(_damaged(path, str(error))) from error
+        if _sha256(values) != written:
+            raise OSError(_damaged(path, f"{name} does not match its checksum"))
+        return values
+
+    def _about(self, kind: str, shard: int) -> dict:
         with safe_open(self.path(kind, shard), "pt") as stored:
-            return stored.get_tensor(name)
+            return json.loads(stored.metadata()["shard"])
+
+    def _whole(self, name: str, write: Callable[[Path], object]) -> None:
+        """Let ``write`` make a file that is there whole or not at all."""
+        path = self.folder / name
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            write(unfinished)
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)  # there only if it did not become the file
 
 
-class Activations:
-    """What a target's taps gave for a list of images, read from a finished store when asked for.
+def _damaged(path: Path, why: str) -> str:
+    return f"{path} is damaged ({why}): delete it and run notebook 03 again, which redoes it alone"
 
-    ``image_ids`` are in the order of the rows, ``mapped`` (bool, n) marks those whose maps are
-    kept. ``taps`` lists the names that :meth:`vector` takes beside ``outcome`` and ``head``.
-    Needs no model. FileNotFoundError if the store is gone.
-    """
 
-    def __init__(self, folder: Path):
-        self.folder, self._store = folder, Store(folder)
-        if not (folder / "key.json").is_file():
-            raise FileNotFoundError(
-                f"the activations in {folder} are gone: run notebook 03 again, or "
-                "`mint-study run NAME --fresh`"
-            )
-        self.key = json.loads((folder / "key.json").read_text())
-        self.target: str = self.key["target"]
-        self.taps: list[str] = self.key["taps"]
-        self.has_head: bool = self.key["has_head"]
-        self.has_names: bool = self.key["has_names"]
-        self.has_batch_norm: bool = self.key["batch_norm"]
-        count = len(list(folder.glob("vectors-*.safetensors")))
-        self._vectors = [self._store.ids("vectors", number) for number in range(count)]
-        self._maps = [self._store.ids("maps", number) for number in range(count)]
-        self.image_ids = [image_id for shard in self._vectors for image_id in shard]
-        mapped = {image_id for shard in self._maps for image_id in shard}
-        if len(self.image_ids) != self.key["count"]:
-            raise FileNotFoundError(
-                f"the store in {folder} holds {len(self.image_ids)} of {self.key['count']} images: "
-                "run notebook 03 again, it goes on from the last whole shard"
-            )
-        self.mapped = np.array([image_id in mapped for image_id in self.image_ids])
-
-    def __len__(self) -> int:
-        return len(self.image_ids)
-
-    def vector(self, name: str, view: str = "plain") -> np.ndarray:
-        """float32 (n, C): a tap pooled per channel, ``outcome`` (n, d) or ``head`` (n, 3).
-
-        Also ``named`` (n, 2), NaN for persons without a class, and ``batch_norm`` (n, layers),
-        where they were recorded; both of the plain view only.
-        """
-        named = [*self.taps, "outcome", *(["head"] if self.has_head else [])]
-        named += [*(["named"] if self.has_names else [])]
-        named += [*(["batch_norm"] if self.has_batch_norm else [])]
-        if name not in named:
-            raise ValueError(not_a_choice("AAD", name, named))
-        if view not in self.key["views"]:
-            raise ValueError(not_a_choice("view", view, self.key["views"]))
-        shards = range(len(self._vectors))
-        return torch.cat([self._store.read("vectors", n, f"{view}/{name}") for n in shards]).numpy()
-
-    def head(self) -> torch.Tensor:
-        """float32 (classes, d): the class centres. ValueError if there are none."""
-        if not self.has_head:
-            raise ValueError(f"{self.target} was recorded without class centres")
-        return load_file(self.folder / "head.safetensors")["head"]
-
-    def maps(self, tap: str, rows: np.ndarray | None = None) -> torch.Tensor:
-        """float16 (k, C, h, w): the maps of ``rows`` (default: all mapped ones), in their order."""
-        if tap not in self.taps:
-            raise ValueError(not_a_choice("tap", tap, self.taps))
-        rows = np.flatnonzero(self.mapped) if rows is None else np.asarray(rows)
-        if not self.mapped[rows].all():
-            raise ValueError("maps are kept for detector samples only: raise detectors.samples")
-        place = np.cumsum(self.mapped) - 1  # row -> position among the mapped rows
-        wanted = place[rows]
-        if not len(rows):
-            raise ValueError("no rows asked for")
-        parts, start, found = [], 0, []
-        for number, ids in enumerate(self._maps):
-            inside = (wanted >= start) & (wanted < start + len(ids))
-            if inside.any():
-                part = self._store.read("maps", number, tap)
-                parts.append(part[torch.from_numpy(wanted[inside] - start)])
-                found.append(np.flatnonzero(inside))
-            start += len(ids)
-        return torch.cat(parts)[torch.from_numpy(np.concatenate(found).argsort())]
+def _sha256(tensor: torch.Tensor) -> str:
+    data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return hashlib.sha256(data.data).hexdigest()

@@ -92,6 +92,9 @@ def open_adaface(spec: AdaFace, faces: FaceSet, seed: int) -> AuditedModel:
     file = find_weights(spec.weights)
     tensors = read_tensors(file)
     kernel = tensors.get("head.kernel")
+    if kernel is not None and (kernel.ndim != 2 or len(kernel) != EMBEDDING):
+        shapes = f"{tuple(kernel.shape)}, expected ({EMBEDDING}, classes)"
+        raise ValueError(f"{file.name}: head.kernel has shape {shapes}")
     module = AdaFaceIR(spec.depth)
     own = stripped(tensors, "input_layer.0.weight")
     own = {key: tensor for key, tensor in own.items() if not key.startswith("head.")}

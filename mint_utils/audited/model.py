@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mint_utils.activations.record import record
+from mint_utils.activations.record import pooled, record
 from mint_utils.choices import not_a_choice
 
 
@@ -131,6 +131,35 @@ def named_summary(model: AuditedModel, embedding: torch.Tensor, identity) -> tor
     summary = torch.stack([mine, mine - others], dim=1)
     summary[own < 0] = torch.nan
     return summary
+
+
+def tried(model: AuditedModel) -> int:
+    """The length of the embedding. ValueError, saying why, if blank images do not give one."""
+    size, inside = model.preprocess.size, [tap for tap in (*model.taps, model.outcome) if tap]
+    for count in (3, 2):  # a program may have been saved for one number of images
+        blank = model.preprocess(np.zeros((count, size, size, 3), np.uint8))
+        try:
+            with torch.inference_mode(), record(model.module, inside) as seen:
+                seen[""] = model.module(blank)
+        except Exception as error:  # whatever somebody's module may raise
+            raise ValueError(
+                f"{model.name} fails on {count} blank images of {size} x {size}: {error}. Is "
+                "preprocess.size right, and does it take any number of images?"
+            ) from error
+        idle = [tap for tap in inside if tap not in seen]
+        if idle:
+            raise ValueError(f"{model.name} does not run {', '.join(idle)}: tap another layer")
+        if not isinstance(seen[model.outcome], torch.Tensor):
+            raise ValueError(
+                f"{model.name} puts out a {type(seen[model.outcome]).__name__}: name the "
+                "submodule that puts out the embedding with `outcome`"
+            )
+        for name in (model.outcome, *model.taps):
+            shape = tuple(seen[name].shape)
+            if len(shape) < 2 or shape[0] != count:
+                who = f"{model.name}, {name}," if name else model.name
+                raise ValueError(f"{who} puts out {shape} for {count} images, wanted (B, d)")
+    return pooled(seen[model.outcome]).shape[1]
 
 
 def tap_table(model: AuditedModel) -> pd.DataFrame:

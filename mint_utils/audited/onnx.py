@@ -6,6 +6,7 @@ Needs the extra: ``pip install mint-study[onnx]``.
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 
 from mint_utils import locations
-from mint_utils.audited.model import AuditedModel, Preprocess
+from mint_utils.audited.model import AuditedModel, Preprocess, tried
 from mint_utils.audited.weights import read_head
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import OnnxFile
@@ -67,8 +68,9 @@ class OnnxGraph(nn.Module):
 def open_onnx(spec: OnnxFile, faces: FaceSet, seed: int) -> AuditedModel:
     """The graph with its taps; dots and slashes in a tap's name become underscores.
 
-    Raises FileNotFoundError if a file is not here, ValueError if it is not a graph of this kind,
-    naming near ones for a name that it has not, and if the extra is not installed.
+    Blank images go through it once. Raises FileNotFoundError if a file is not here, ValueError if
+    it is not a graph of this kind or cannot be run, naming near ones for a name that it has not,
+    and if the extra is not installed.
     """
     file = locations.find(spec.file, f"ONNX file {spec.file!r}")
     model = _read(file)
@@ -79,16 +81,19 @@ def open_onnx(spec: OnnxFile, faces: FaceSet, seed: int) -> AuditedModel:
     names = [re.sub(r"\W+", "_", tap).strip("_") for tap in spec.taps]
     if len(set(names)) < len(names):
         raise ValueError(f"two taps would be called the same: {', '.join(names)}; name one of them")
-    module = OnnxGraph(graph, zip(names, values, strict=True), outcome)
-    return AuditedModel(
+    try:
+        module = OnnxGraph(graph, zip(names, values, strict=True), outcome)
+    except Exception as error:  # onnxruntime's own errors have no common base
+        raise ValueError(f"onnxruntime cannot run {file.name}: {error}") from error
+    opened = AuditedModel(
         name=f"onnx {file.stem}",
         module=module,
         preprocess=Preprocess(**spec.preprocess.model_dump()),
         taps=tuple(names),
-        head=_head(spec, module),
         notes={"weights": spec.file},
-        program=hashlib.sha256(graph).hexdigest(),
+        program=hashlib.sha256(graph + repr((values, outcome)).encode()).hexdigest(),
     )
+    return replace(opened, head=read_head(spec.head, tried(opened)))
 
 
 def _read(file: Path):
@@ -177,10 +182,3 @@ def _with_outputs(model, values: set[str]) -> bytes:
     more = [onnx.ValueInfoProto(name=value) for value in sorted(values - known)]
     model.graph.output.extend(more)
     return model.SerializeToString()
-
-
-def _head(spec: OnnxFile, module: OnnxGraph) -> torch.Tensor | None:
-    if spec.head is None:
-        return None
-    blank = torch.zeros(1, 3, spec.preprocess.size, spec.preprocess.size)
-    return read_head(spec.head, module(blank).shape[1])

@@ -9,18 +9,17 @@ Unlike weights, a function and a program are run: use only what you trust.
 import hashlib
 import importlib
 import importlib.util
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import torch
 from torch import nn
 
 from mint_utils import locations
-from mint_utils.activations.record import pooled, record
-from mint_utils.audited.model import AuditedModel, Preprocess
+from mint_utils.audited.model import AuditedModel, Preprocess, tried
 from mint_utils.audited.weights import fill, find_weights, read_head, read_tensors, stripped
 from mint_utils.choices import not_a_choice
 from mint_utils.faces import FaceSet
@@ -63,11 +62,11 @@ def open_own(spec: OwnModel, faces: FaceSet, seed: int) -> AuditedModel:
         notes={"weights": spec.file or spec.weights or "as the function makes them"},
         program=program,
     )
-    return replace(model, head=read_head(spec.head, _tried(model)))
+    return replace(model, head=read_head(spec.head, tried(model)))
 
 
 def _made(reference: str, seed: int) -> tuple[nn.Module, str]:
-    """The module that a function returns, and the SHA-256 of the file that defines it."""
+    """The module that a function returns, and the SHA-256 of its file with its name."""
     where, _, name = reference.rpartition(":")
     code = _code(where)
     factory = getattr(code, name, None)
@@ -84,29 +83,32 @@ def _made(reference: str, seed: int) -> tuple[nn.Module, str]:
             f"{reference} returned a value of type {type(module).__name__}, and a torch.nn.Module "
             "is wanted: (B, 3, H, W) -> (B, d)"
         )
-    return module, _sha256(Path(code.__file__)) if getattr(code, "__file__", None) else ""
+    file = getattr(code, "__file__", None)
+    return module, _sha256(Path(file), name) if file else ""
 
 
 def _code(where: str) -> ModuleType:
     """The Python module, by name or by the path of its file under data/raw or MINT_DATA."""
+    file = locations.find(where, f"code {where!r}") if where.endswith(".py") else None
     try:
-        if not where.endswith(".py"):
-            return importlib.import_module(where)
-        file = locations.find(where, f"code {where!r}")
-        spec = importlib.util.spec_from_file_location(file.stem, file)
-        code = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(code)
-        return code
+        return _executed(file) if file else importlib.import_module(where)
     except ModuleNotFoundError as error:
+        other = "" if file else ", or name its file: path/to/file.py:function"
         raise ValueError(
-            f"audited_model.module: {where} cannot be imported ({error}). Install the package in "
-            "this environment, or name its file: path/to/file.py:function"
+            f"module: {where} cannot be imported ({error}). Install the package in this "
+            f"environment{other}"
         ) from error
-    except FileNotFoundError:
-        raise
     except Exception as error:  # whatever somebody's code may raise
-        told = f"{type(error).__name__}: {error}"
-        raise ValueError(f"audited_model.module: {where} raised {told}") from error
+        raise ValueError(f"module: {where} raised {type(error).__name__}: {error}") from error
+
+
+def _executed(file: Path) -> ModuleType:
+    """The file's module, known to Python as dataclasses need it, by a name that no package has."""
+    spec = importlib.util.spec_from_file_location(f"mint_own_{file.stem}", file)
+    code = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = code
+    spec.loader.exec_module(code)
+    return code
 
 
 def _saved(name: str) -> tuple[nn.Module, str]:
@@ -139,37 +141,9 @@ def _taps(spec: OwnModel, module: nn.Module) -> tuple[str, ...]:
         return (OUTPUT,)
     if spec.taps is None:
         known = [name for name, _ in module.named_modules() if name and name.count(".") < 2]
-        raise ValueError(f"audited_model.taps is missing; choices: {', '.join(known) or 'none'}")
+        raise ValueError(f"taps is missing; choices: {', '.join(known) or 'none'}")
     return spec.taps
 
 
-def _tried(model: AuditedModel) -> int:
-    """The length of the embedding. ValueError, saying why, if blank images do not give one."""
-    size, inside = model.preprocess.size, [tap for tap in (*model.taps, model.outcome) if tap]
-    for count in (3, 2):  # a program may have been saved for one number of images
-        blank = model.preprocess(np.zeros((count, size, size, 3), np.uint8))
-        try:
-            with torch.inference_mode(), record(model.module, inside) as seen:
-                seen[""] = model.module(blank)
-        except Exception as error:  # whatever somebody's module may raise
-            raise ValueError(
-                f"{model.name} fails on {count} blank images of {size} x {size}: {error}. Is "
-                "preprocess.size right, and does it take any number of images?"
-            ) from error
-        idle = [tap for tap in inside if tap not in seen]
-        if idle:
-            raise ValueError(f"{model.name} does not run {', '.join(idle)}: tap another layer")
-        outcome = seen[model.outcome]
-        if not isinstance(outcome, torch.Tensor):
-            raise ValueError(
-                f"{model.name} puts out a {type(outcome).__name__}: name the submodule that puts "
-                "out the embedding with audited_model.outcome"
-            )
-        if outcome.ndim < 2 or len(outcome) != count:
-            shape = tuple(outcome.shape)
-            raise ValueError(f"{model.name} puts out {shape} for {count} images, wanted (B, d)")
-    return pooled(outcome).shape[1]
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _sha256(file: Path, name: str = "") -> str:
+    return hashlib.sha256(file.read_bytes() + name.encode()).hexdigest()

@@ -22,8 +22,8 @@ def verification_pairs(identity: np.ndarray, seed: int, most: int = 20_000):
 
 
 def pair_cosines(embedding: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cosine of each pair of rows of ``embedding`` (n, d): (pairs,)."""
-    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+    """Cosine of each pair of rows of ``embedding`` (n, d): (pairs,); 0 where a row is zero."""
+    unit = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
     return np.einsum("nd,nd->n", unit[first], unit[second])
 
 

@@ -73,7 +73,7 @@ def _shape(model: AuditedModel, embedded: np.ndarray) -> Iterator[str]:
     if length.std() < 1e-4 * length.mean():
         yield (
             "warning: all embeddings are equally long: their length, which tells members best, is "
-            "lost; name the layer before it is normalised with audited_model.outcome"
+            "lost; name the layer before it is normalised with `outcome`"
         )
     if len(embedded) > 1 and embedded.std(axis=0).max() < 1e-6:
         yield "warning: all faces get the same embedding: are these trained weights?"
@@ -81,7 +81,7 @@ def _shape(model: AuditedModel, embedded: np.ndarray) -> Iterator[str]:
 
 def _repeated(model: AuditedModel, pixels: np.ndarray, embedded: np.ndarray) -> Iterator[str]:
     """The same images once more, and one at a time."""
-    length = np.linalg.norm(embedded, axis=1)
+    length = np.maximum(np.linalg.norm(embedded, axis=1), 1e-12)
     others = {"once more": _embedded(model, pixels), "alone": _embedded(model, pixels, batch=1)}
     off = {k: (np.linalg.norm(v - embedded, axis=1) / length).max() for k, v in others.items()}
     told = ", ".join(f"{k} {v:.0e}" for k, v in off.items())
@@ -168,4 +168,4 @@ def _recognition(embedded, first, second, genuine, identity) -> tuple[float, np.
         has = (identity[first] == person) | (identity[second] == person)
         if (has & genuine).any():
             margins.append((cosine[has & genuine].mean() - cosine[has & ~genuine].mean()) / spread)
-    return float(roc_auc_score(genuine, np.nan_to_num(cosine))), np.array(margins)
+    return float(roc_auc_score(genuine, cosine)), np.array(margins)

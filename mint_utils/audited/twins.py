@@ -32,7 +32,10 @@ def untrained_twin(
         if hasattr(part, "reset_parameters"):
             part.reset_parameters()
         elif own:
-            raise TypeError(f"{type(part).__name__} has parameters but no reset_parameters()")
+            raise TypeError(
+                f"{type(part).__name__} has parameters but no reset_parameters(): give it one, or "
+                "leave untrained_twin out of controls"
+            )
     _settle_batch_norm(module, model, faces, seed, images)
     head = None if model.head is None else torch.randn_like(model.head)
     name = f"untrained twin of {model.name}"

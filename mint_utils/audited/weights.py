@@ -6,6 +6,7 @@ read by safetensors, or by torch.load with ``weights_only=True``, or not at all.
 
 import pickle
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +28,12 @@ NEEDS_CODE = (
     "{name} is a pickle that needs {what} to be read, and such a pickle can run any code on this "
     "machine: refused, nothing of it was run. If you trust where it comes from, convert it once, "
     "where that code is installed, and name the new file instead:\n"
-    '  python -c "import torch; from safetensors.torch import save_file; '
-    "s = torch.load('{name}', map_location='cpu', weights_only=False); "
-    "s = s.state_dict() if hasattr(s, 'state_dict') else s.get('state_dict', s); "
-    "save_file({{k: v.contiguous() for k, v in s.items()}}, '{stem}.safetensors')\""
+    '  python -c "import sys, torch; from safetensors.torch import save_file; '
+    "s = torch.load(sys.argv[1], map_location='cpu', weights_only=False); "
+    "s = next((s[k] for k in {keys} if isinstance(s, dict) and k in s), s); "
+    "s = s.state_dict() if hasattr(s, 'state_dict') else s; "
+    "s = {{k: v.clone().contiguous() for k, v in s.items() if torch.is_tensor(v)}}; "
+    'save_file(s, sys.argv[2])" {file} {new}'
 )
 
 
@@ -77,10 +80,16 @@ def _torch_file(file: Path) -> object:
         if needed is None:  # half a file, or none of torch.save's
             raise ValueError(f"{file} is no file of weights that torch.save wrote") from None
         what = needed.group(1) or needed.group(2)
-        refusal = NEEDS_CODE.format(name=file.name, stem=file.stem, what=what)
-        raise ValueError(refusal) from None
+        raise ValueError(_refusal(file, what)) from None
     except Exception as error:  # half a file may raise anything
         raise ValueError(f"{file} is no file of weights that can be read: {error}") from error
+
+
+def _refusal(file: Path, what: str) -> str:
+    """Quoted for the shell: a file that came from elsewhere may be called anything."""
+    new = file.with_suffix(".safetensors")
+    paths = {"file": shlex.quote(str(file)), "new": shlex.quote(str(new))}
+    return NEEDS_CODE.format(name=file.name, what=what, keys=STATE_KEYS, **paths)
 
 
 class _Mapping:
@@ -88,6 +97,13 @@ class _Mapping:
 
     def __new__(cls, *_):
         return {}
+
+
+class _Inert:
+    """Stands in for anything else, whatever it is made of."""
+
+    def __new__(cls, *_):
+        return super().__new__(cls)
 
 
 @contextmanager
@@ -99,7 +115,7 @@ def _stand_ins(file: Path):
         asked = []
     names = [name.rpartition(".") for name in asked if name.startswith(BOOKKEEPING)]
     inert = [
-        type(name, (_Mapping if name.endswith("Dict") else object,), {"__module__": module})
+        type(name, (_Mapping if name.endswith("Dict") else _Inert,), {"__module__": module})
         for module, _, name in names
     ]
     with torch.serialization.safe_globals(inert):

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from mint_utils.activations.store import Activations
+from mint_utils.activations.recorded import Activations
 from mint_utils.faces import FaceSet
 from mint_utils.figures.style import TARGET_COLOURS, TARGET_NAMES, axes
 

@@ -1,6 +1,14 @@
 """What a scenario may say: faces, audited model, references, detectors, controls, albums."""
 
-from mint_utils.scenario.audit import Control, Detectors, Method, Rival, Scenario, Splits
+from mint_utils.scenario.audit import (
+    Control,
+    Detectors,
+    Extraction,
+    Method,
+    Rival,
+    Scenario,
+    Splits,
+)
 from mint_utils.scenario.block import fingerprint
 from mint_utils.scenario.faces import (
     AdienceFaces,
@@ -33,9 +41,9 @@ from mint_utils.scenario.models import (
 )  # fmt: skip
 
 __all__ = [
-    "AdaFace", "AdienceFaces", "AnyModel", "AnySource", "Control", "Detectors", "FaceSource",
-    "Facenet", "FolderFaces", "FrgcFaces", "Halves", "IjbcFaces", "InsightFace", "LfwFaces",
-    "LoadedModel", "ManifestFaces", "Method", "MobileFaceNet", "OnnxFile", "OwnModel",
+    "AdaFace", "AdienceFaces", "AnyModel", "AnySource", "Control", "Detectors", "Extraction",
+    "FaceSource", "Facenet", "FolderFaces", "FrgcFaces", "Halves", "IjbcFaces", "InsightFace",
+    "LfwFaces", "LoadedModel", "ManifestFaces", "Method", "MobileFaceNet", "OnnxFile", "OwnModel",
     "PhotographFaces", "Published", "RecordioFaces", "References", "Rival", "Role", "Roles",
     "Scenario", "Splits", "SyntheticFaces", "TrainedIResNet", "fingerprint",
 ]  # fmt: skip

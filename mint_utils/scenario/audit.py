@@ -37,6 +37,15 @@ class Detectors(Block):
     samples: int = Field(100_000, ge=10)  # images whose maps are kept, as in the paper
 
 
+class Extraction(Block):
+    """How activations are computed and kept. Says nothing about the audit, but decides digits."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the layers that can do with less
+    stored: Literal["float32", "float16"] = "float32"  # vectors on disk; maps are float16
+    batch_size: int = Field(64, ge=1)
+    shard_size: int = Field(512, ge=1)  # images a file; what an interruption can cost
+
+
 class Splits(Block):
     """Parts of the persons in fit / calibrate / test. 0, 0, 1: nothing is fitted."""
 
@@ -78,6 +87,8 @@ class Scenario(Block):
         2, 4, 8,
     )  # photos of one person that are audited together  # fmt: skip
     splits: Splits = Splits()
+    extraction: Extraction = Extraction()
+    cluster: str | None = None  # Dask: `local` or a scheduler's address; changes no result
     resamples: int = Field(1000, ge=400)  # of persons, for the intervals
     tiny: dict[str, object] = {}  # dotted overrides of the smallest size that shows the same
 
@@ -146,5 +157,6 @@ class Scenario(Block):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that can change a result (not of name, question or tiny)."""
-        return fingerprint(self.model_dump(mode="json", exclude={"name", "question", "tiny"}))
+        """Hash of everything that can change a result (not of name, question, tiny or cluster)."""
+        without = {"name", "question", "tiny", "cluster"}
+        return fingerprint(self.model_dump(mode="json", exclude=without))

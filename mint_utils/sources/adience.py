@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mint_utils.sources.files import FileSource
+from mint_utils.sources.files import FileSource, refuse_outside
 
 PREFIX = {"faces": "coarse_tilt_aligned_face", "aligned": "landmark_aligned_face"}
 COLUMNS = ["user_id", "original_image", "face_id"]
@@ -51,7 +51,7 @@ class AdienceSource(FileSource):
 def _fold(file: Path) -> pd.DataFrame:
     """COLUMNS of one fold file, as text. Raises ValueError if it is none."""
     try:
-        table = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
+        table = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False, index_col=False)
     except ValueError as error:
         raise ValueError(f"{file} is no table with tabs: {error}") from error
     missing = [column for column in COLUMNS if column not in table]
@@ -60,4 +60,10 @@ def _fold(file: Path) -> pd.DataFrame:
             f"{file} has no column {missing[0]!r} but {', '.join(map(str, table.columns[:5]))}: "
             f"expected Adience's own file, with {', '.join(COLUMNS)} and a tab between columns"
         )
-    return table[COLUMNS]
+    table = table[COLUMNS]
+    blank = (table.isna() | (table == "")).any(axis=1)
+    if blank.any():
+        row = int(blank.to_numpy().argmax()) + 1
+        raise ValueError(f"{file}: row {row} of {len(table)} lacks one of {', '.join(COLUMNS)}")
+    refuse_outside(file, table["user_id"] + "/" + table["original_image"])
+    return table

@@ -4,11 +4,12 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from mint_utils import locations
 from mint_utils.alignment import NoFaceFound, aligned_once
@@ -18,6 +19,12 @@ from mint_utils.sources.jpeg import jpeg_quality
 from mint_utils.sources.source import UnreadableImage
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+OUTSIDE = r"^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)"  # an absolute path, or one that climbs
+MOVES = Image.Transpose
+UPRIGHT = {  # by EXIF orientation
+    2: MOVES.FLIP_LEFT_RIGHT, 3: MOVES.ROTATE_180, 4: MOVES.FLIP_TOP_BOTTOM, 5: MOVES.TRANSPOSE,
+    6: MOVES.ROTATE_270, 7: MOVES.TRANSVERSE, 8: MOVES.ROTATE_90,
+}  # fmt: skip
 
 
 class FileSource:
@@ -33,7 +40,7 @@ class FileSource:
         self.group = spec.group or spec.kind
         self.align = spec.align
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The folder of the data. Raises FileNotFoundError that says where it looked."""
         return locations.find(self.spec.path, f"{self.what} {self.spec.path!r}")
@@ -57,9 +64,11 @@ class FileSource:
 
     def stamp(self) -> str:
         listed = self.images()
-        files = [*self.lists(), *(self.file_of(image_id) for image_id in listed["image_id"])]
-        told = [*map(_stat, files), *listed["image_id"], *listed["identity"]]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        digest = hashlib.sha256("\n".join(map(_stat, self.lists())).encode())
+        for image_id, identity in zip(listed["image_id"], listed["identity"], strict=True):
+            told = f"\n{image_id}\n{identity}\n{_stat(self.file_of(image_id))}"
+            digest.update(told.encode())  # one by one: all at once would be 1 KB an image
+        return digest.hexdigest()
 
     def file_of(self, image_id: str) -> Path:
         """Where an image lies, there or not."""
@@ -96,10 +105,21 @@ def told_as_unreadable(image_id: str) -> Iterator[None]:
         raise UnreadableImage(f"{image_id}: {error}") from error
 
 
+def refuse_outside(file: Path, paths: pd.Series, advice: str = "is it the right file?") -> None:
+    """Raise ValueError if a list names an image that does not lie under the folder of the data."""
+    out = paths.str.contains(OUTSIDE, regex=True)
+    if out.any():
+        raise ValueError(f"{file} names {paths[out].iloc[0]!r}, outside of its folder: {advice}")
+
+
 def upright(picture: Image.Image) -> np.ndarray:
-    """uint8 (height, width, 3), RGB, turned as the camera was held (EXIF); transparency is lost."""
-    ImageOps.exif_transpose(picture, in_place=True)
-    return np.asarray(picture.convert("RGB"))
+    """uint8 (height, width, 3), RGB, turned as the camera was held (EXIF); transparency is lost.
+
+    Pillow's exif_transpose would write the EXIF data anew, and fail where a part is broken.
+    """
+    move = UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation))
+    image = picture.convert("RGB")
+    return np.asarray(image if move is None else image.transpose(move))
 
 
 def face_in(image_id: str, image: np.ndarray) -> np.ndarray:
@@ -113,6 +133,6 @@ def face_in(image_id: str, image: np.ndarray) -> np.ndarray:
 def _stat(file: Path) -> str:
     try:
         stat = os.stat(file)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return f"{file} is missing"  # reading it will say so
     return f"{file} {stat.st_size} {stat.st_mtime_ns}"

@@ -1,6 +1,5 @@
 """Identity folders: one folder a person, images inside (VGGFace2, CASIA-WebFace, BUPT, LFW)."""
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -14,18 +13,12 @@ class FolderSource(FileSource):
     """Images of ``root/PERSON/FILE``; the folder's name is the identity.
 
     With ``depth: 2`` of ``root/RACE/PERSON/FILE`` (BUPT). Persons of one name under two folders
-    are two, told by both names.
+    are two, told by the names of all.
     """
 
     @property
     def depth(self) -> int:
         return getattr(self.spec, "depth", 1)
-
-    def stamp(self) -> str:
-        inside = self.root.glob("/".join(["*"] * (self.depth + 1)))
-        files = [file for file in sorted(inside) if file.is_file()]
-        listing = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-        return hashlib.sha256("\n".join(listing).encode()).hexdigest()
 
     def listed(self) -> pd.DataFrame:
         root = self.root
@@ -33,9 +26,9 @@ class FolderSource(FileSource):
             raise NotADirectoryError(f"{root} is a file; a folder of person folders is needed")
         persons = _folders(root, self.depth)
         names = pd.Series([person.name for person in persons], dtype=str)
-        twice = names[names.duplicated()].unique()
+        twice = set(names[names.duplicated()])
         rows = [
-            (f"{self.group}/{file.relative_to(root)}", _name(person, twice))
+            (f"{self.group}/{file.relative_to(root)}", _name(person, root, twice))
             for person in persons
             for file in sorted(person.iterdir())
             if _is_image(file)
@@ -75,5 +68,5 @@ def _is_image(file: Path) -> bool:
     return file.suffix.lower() in IMAGE_ENDINGS and not file.name.startswith(HIDDEN)
 
 
-def _name(person: Path, twice) -> str:
-    return f"{person.parent.name}/{person.name}" if person.name in twice else person.name
+def _name(person: Path, root: Path, twice: set[str]) -> str:
+    return str(person.relative_to(root)) if person.name in twice else person.name

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from mint_utils.sources.files import IMAGE_ENDINGS, FileSource
+from mint_utils.sources.files import IMAGE_ENDINGS, FileSource, refuse_outside
 
 SIGNATURES = ("biometric-signature", "complex-biometric-signature")
 ENDINGS = IMAGE_ENDINGS | {".ppm"}  # and no range scans (.abs.gz), which are listed as well
@@ -42,6 +42,8 @@ class FrgcSource(FileSource):
     def _signature_set(self, root: Path, name: str) -> Path | None:
         if (root / name).is_file():
             return root / name
+        if Path(name).is_absolute() or not name:
+            return None
         return next(iter(sorted(root.rglob(name))), None)
 
     def listed(self) -> pd.DataFrame:
@@ -83,6 +85,7 @@ def _presentations(file: Path) -> list[tuple[str, str]]:
             f"{file} lists no photograph ({', '.join(sorted(ENDINGS))}): expected a BEE signature "
             f"set, with {SIGNATURES[0]} elements; this is {_name(root)!r}"
         )
+    refuse_outside(file, pd.Series([path for path, _ in rows]))
     return rows
 
 

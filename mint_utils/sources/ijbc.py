@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from mint_utils.alignment import TEMPLATE, similarity, warped
-from mint_utils.sources.files import FileSource
+from mint_utils.sources.files import FileSource, refuse_outside
 
 NIST = "protocols/ijbc_metadata.csv"
 BOX = ["FACE_X", "FACE_Y", "FACE_WIDTH", "FACE_HEIGHT"]
@@ -54,6 +54,7 @@ class IjbcSource(FileSource):
         faces = faces.dropna().drop_duplicates(["identity", "path"], ignore_index=True)
         if faces.empty:
             raise ValueError(f"{tables[0]} has no face whose subject and place are known")
+        refuse_outside(tables[0], faces["path"])
         name = faces["path"].str.partition("/")[2]  # without images/ or loose_crop/
         return faces.set_index(f"{self.group}/" + faces["identity"] + "/" + name)
 
@@ -78,11 +79,11 @@ def _by_box(metadata: Path) -> pd.DataFrame:
 
 def _by_landmarks(points: Path, templates: Path, *subjects: Path) -> pd.DataFrame:
     faces = _lines(points, ["name", *(f"{axis}{n}" for n in range(5) for axis in "xy"), "score"])
-    template = _lines(templates, ["name", "TEMPLATE_ID", "media"]).set_index("name")["TEMPLATE_ID"]
+    template = _lines(templates, ["name", "TEMPLATE_ID", "media"]).drop_duplicates("name")
     columns = ["TEMPLATE_ID", "SUBJECT_ID"]
     subject = pd.concat([_table(file, columns) for file in subjects]).drop_duplicates("TEMPLATE_ID")
     whose = subject.set_index("TEMPLATE_ID")["SUBJECT_ID"]
-    faces["identity"] = faces["name"].map(template).astype(float).map(whose)
+    faces["identity"] = faces["name"].map(template.set_index("name")["TEMPLATE_ID"]).map(whose)
     faces["path"] = "loose_crop/" + faces["name"]
     return faces.drop(columns=["name", "score"])
 
@@ -101,10 +102,11 @@ def _table(file: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def _lines(file: Path, columns: list[str]) -> pd.DataFrame:
-    """A file of InsightFace's, with one blank between values."""
+    """A file of InsightFace's, a name and numbers with one blank between."""
     try:
         table = pd.read_csv(file, sep=" ", header=None, index_col=False)
-        return table.set_axis(columns, axis=1)
+        kinds = dict.fromkeys(columns, float) | {"name": str}
+        return table.set_axis(columns, axis=1).astype(kinds)
     except ValueError as error:
         words = f"{file} has no lines of {len(columns)} values ({', '.join(columns)}): {error}"
         raise ValueError(words) from error
@@ -114,7 +116,8 @@ def _square(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:
     """The square around a box (left, top, width, height) with a margin; black beyond the image."""
     left, top, width, height = box
     half = max(width, height) * (0.5 + margin)
-    if not half >= 1 or left >= image.shape[1] or top >= image.shape[0]:
+    beyond = left >= image.shape[1] or top >= image.shape[0]
+    if not half >= 1 or beyond or left + width <= 0 or top + height <= 0:
         raise ValueError(f"the face box {box.tolist()} is not in the picture")
     x, y = left + width / 2, top + height / 2
     corners = tuple(round(edge) for edge in (x - half, y - half, x + half, y + half))

@@ -1,12 +1,12 @@
 """Labeled Faces in the Wild (Huang et al. 2007), from disk or downloaded by scikit-learn."""
 
 import shutil
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from mint_utils import locations
-from mint_utils.scenario import LfwFaces
 from mint_utils.sources.folders import FolderSource
 
 DOWNLOAD = locations.RAW / "lfw_download"
@@ -28,25 +28,18 @@ class LfwSource(FolderSource):
     error says how to get it.
     """
 
-    def __init__(self, spec: LfwFaces, seed: int):
-        super().__init__(spec, seed)
-        self._root: Path | None = None
-
-    @property
+    @cached_property
     def root(self) -> Path:
-        self._root = self._root or self._on_disk() or self._downloaded()
-        return self._root
+        return self._on_disk() or self._downloaded()
 
     def is_here(self) -> bool:
         return self._on_disk() is not None
 
     def _on_disk(self) -> Path | None:
-        if DOWNLOADED.is_dir():
-            return DOWNLOADED
         try:
             found = locations.find(self.spec.path, "LFW")
         except FileNotFoundError:
-            return None
+            return DOWNLOADED if DOWNLOADED.is_dir() else None
         return found / "images" if (found / "images").is_dir() else found
 
     def _downloaded(self) -> Path:

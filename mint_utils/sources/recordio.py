@@ -105,8 +105,9 @@ class RecordioSource:
         """The class of every image from its header; kept in the cache, as it may take an hour."""
         file = locations.cache() / "recordio" / f"{self.stamp()}.npy"
         if not file.is_file():
+            classes = classes_by_label(self._records, keys)
             file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as unfinished:
-                np.save(unfinished, classes_by_label(self._records, keys))
+                np.save(unfinished, classes)
             os.replace(unfinished.name, file)
         return np.load(file)

@@ -18,6 +18,7 @@ MAGIC = 0xCED7230A
 HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
 WHOLE, FIRST, MIDDLE, LAST = range(4)
 LENGTH = (1 << 29) - 1
+TRIED = 100  # records that must start with MAGIC, most of them, or the index is another file's
 BATCH = 1_000_000  # headers that are looked at together
 
 
@@ -34,28 +35,51 @@ class RecordFile:
     """
 
     def __init__(self, rec: Path, idx: Path):
-        self.rec, self.size = rec, rec.stat().st_size
-        if self.size < 8 or rec.open("rb").read(4) != struct.pack("<I", MAGIC):
-            raise ValueError(f"{rec} is no RecordIO file: it does not start with 0x{MAGIC:x}")
-        self._bytes = np.memmap(rec, np.uint8, "r")
+        self.rec, self.idx, self.size = rec, idx, rec.stat().st_size
+        self._bytes = np.memmap(rec, np.uint8, "r") if self.size >= 8 else np.zeros(0, np.uint8)
         self._words = self._bytes[: self.size // 4 * 4].view("<u4")
+        if not len(self._words) or self._words[0] != MAGIC:
+            raise ValueError(f"{rec} is no RecordIO file: it does not start with 0x{MAGIC:x}")
         self.keys, self.offsets = _index(idx)
-        self._refuse_cut_short(idx)
+        self._refuse_cut_short()
+        self._refuse_foreign()
 
-    def _refuse_cut_short(self, idx: Path) -> None:
+    def __reduce__(self):
+        return RecordFile, (self.rec, self.idx)  # a copy maps the file; NumPy's would hold it whole
+
+    def _refuse_cut_short(self) -> None:
         odd = (self.offsets < 0) | (self.offsets % 4 != 0)
         if odd.any():
-            raise ValueError(f"{idx} has impossible positions, such as {self.offsets[odd][0]}")
+            raise ValueError(f"{self.idx} has impossible positions, such as {self.offsets[odd][0]}")
         beyond = self.offsets + 8 > self.size
         last = self.offsets.argmax()
-        if not beyond.any():
-            length = int(self._words[self.offsets[last] // 4 + 1]) & LENGTH
+        word = self.offsets[last] // 4
+        if not beyond.any() and self._words[word] == MAGIC:
+            length = int(self._words[word + 1]) & LENGTH
             beyond[last] = self.offsets[last] + 8 + length > self.size
         if beyond.any():
             raise ValueError(
-                f"{beyond.sum():,} of {len(beyond):,} records of {idx.name} lie beyond the end of "
-                f"{self.rec} ({self.size:,} bytes): the download was cut short, or the two files "
-                "do not belong together. Get both again"
+                f"{beyond.sum():,} of {len(beyond):,} records of {self.idx.name} lie beyond the "
+                f"end of {self.rec} ({self.size:,} bytes): the download was cut short, or the two "
+                "files do not belong together. Get both again"
+            )
+
+    def _refuse_foreign(self) -> None:
+        tried = self.offsets[np.linspace(0, len(self) - 1, min(len(self), TRIED)).astype(int)]
+        if (self._words[tried // 4] == MAGIC).mean() < 0.5:
+            raise ValueError(
+                f"{self.idx} is not the index of {self.rec}: few of its positions are those of "
+                "records. Get both again"
+            )
+        try:
+            end = self._parts(int(self.offsets.max()))[-1].stop
+        except BadRecord:
+            return  # who reads it will say so
+        left = self.size - (end + 3) // 4 * 4
+        if left > 0:
+            raise ValueError(
+                f"{self.rec} goes on for {left:,} bytes after the last record of {self.idx.name}: "
+                "the index was cut short, or is another file's. Get both again"
             )
 
     def __len__(self) -> int:
@@ -88,7 +112,7 @@ class RecordFile:
         magic, lengths, flags, label = words
         room = (lengths & LENGTH) - np.minimum(lengths & LENGTH, HEADER.size)
         sound = (magic == MAGIC) & (lengths >> 29 <= FIRST) & (lengths & LENGTH >= HEADER.size)
-        sound &= flags.astype(np.int64) * 4 <= room
+        sound &= (flags.astype(np.int64) * 4 <= room) & (at * 4 + 8 + room <= self.size)
         found = np.full((len(at), count), np.nan, np.float32)
         single = sound & (flags == 0)
         found[single, 0] = label.view("<f4")[single]
@@ -118,7 +142,12 @@ class RecordFile:
 
     def _data(self, offset: int) -> bytes:
         """The data of the record at a position, its parts put together again."""
-        parts = []
+        parts = [self._bytes[part].tobytes() for part in self._parts(offset)]
+        return struct.pack("<I", MAGIC).join(parts)
+
+    def _parts(self, offset: int) -> list[slice]:
+        """Which bytes of the file hold the data of the record at a position."""
+        parts: list[slice] = []
         while True:
             if offset + 8 > self.size:
                 raise BadRecord(f"the record goes on beyond the end of {self.rec}")
@@ -130,9 +159,9 @@ class RecordFile:
                 raise BadRecord(f"continuation flag {part} is out of place at byte {offset:,}")
             if offset + 8 + length > self.size:
                 raise BadRecord(f"the record goes on beyond the end of {self.rec}")
-            parts.append(self._bytes[offset + 8 : offset + 8 + length].tobytes())
+            parts.append(slice(offset + 8, offset + 8 + length))
             if part in (WHOLE, LAST):
-                return struct.pack("<I", MAGIC).join(parts)
+                return parts
             offset += 8 + (length + 3) // 4 * 4
 
 
