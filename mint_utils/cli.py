@@ -1,4 +1,4 @@
-"""The command line: list, check, run, ask, compare, verify."""
+"""The command line: list, check, run, grid, ask, compare, verify."""
 
 import json
 import sys
@@ -102,6 +102,39 @@ def run(
         verdict = json.loads((report / "verdict.json").read_text())
         typer.secho(f"\n{report.name}: {verdict['verdict']}", bold=True)
         typer.echo(f"{verdict['sentence']}\n{report / 'index.html'}")
+
+
+@app.command()
+def grid(
+    file: Annotated[str, typer.Argument(help="a grid's name, or a path to a .yml file")],
+    tiny: Annotated[bool, typer.Option("--tiny", help="the grid's own smallest size")] = False,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", help="Dask: local, or a scheduler's address")
+    ] = None,
+) -> None:
+    """Run a grid of audits: one scenario, some of its keys at several values.
+
+    Cells that are done are not done again; after Ctrl-C the same command goes on where it was.
+    Notebook 07 (mint-study compare) draws what the cells say together.
+    Example: mint-study grid factors --tiny
+    """
+    from mint_utils.grid import folder_of, load_grid, run_grid
+
+    try:
+        chosen = load_grid(file, tiny)
+        if cluster:
+            chosen = chosen.model_copy(update={"cluster": cluster})
+        failed = run_grid(chosen)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: finished cells are kept, run the same command again", err=True)
+        raise typer.Exit(130) from None
+    except EXPECTED as error:
+        raise _fail(error) from error
+    typer.echo(folder_of(chosen))
+    for name, words in failed.items():
+        typer.secho(f"{name}: {words}", err=True, fg="red")
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent
 # These run, show or check a study; they cannot change what a step computes.
 RUNNERS = {
     "cli.py", "study.py", "report.py", "verify.py", "check.py", "compare.py", "lesson.py", "ask.py",
-    "answers.py", "asked_images.py",
+    "answers.py", "asked_images.py", "grid.py", "grid_tables.py",
 }  # fmt: skip
 
 

@@ -18,12 +18,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import papermill
+from filelock import FileLock, Timeout
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from mint_utils import locations
 from mint_utils.compare import finished_reports
 from mint_utils.device import describe_device
+from mint_utils.provenance import code_digest
 from mint_utils.report import notebook_html, write_index
 from mint_utils.run import PACKAGES, STEPS, Run
 from mint_utils.scenario_file import load_scenario, portable_name
@@ -43,6 +45,28 @@ def run_study(name: str, overrides: dict | None = None, cell_seconds: int = CELL
     """
     name = portable_name(name)
     run = Run("06_explorer", load_scenario(name, overrides))
+    with _alone(run.scenario.name):
+        return _run_steps(run, name, overrides or {}, cell_seconds)
+
+
+@contextmanager
+def _alone(scenario: str):
+    """Wait until no other process runs this scenario; two would write the same folders."""
+    file = locations.cache() / "steps" / f"{scenario}.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"{scenario} is being run by another process: waiting for it", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _run_steps(run: Run, name: str, overrides: dict, cell_seconds: int) -> Path:
     failed = locations.reports() / f"{run.scenario.name}.failed"
     for number, step in enumerate(STEPS, start=1):
         folder, source = run.folder_of(step), locations.NOTEBOOKS / f"{step}.ipynb"
@@ -55,7 +79,7 @@ def run_study(name: str, overrides: dict | None = None, cell_seconds: int = CELL
         folder.mkdir(parents=True)
         started = time.monotonic()
         try:
-            execute(source, folder / source.name, name, overrides or {}, cell_seconds)
+            execute(source, folder / source.name, name, overrides, cell_seconds)
         except StudyFailed as error:
             shutil.rmtree(failed, ignore_errors=True)
             shutil.copytree(folder, failed)
@@ -164,6 +188,7 @@ def _write_manifest(run: Run, folder: Path, seconds: dict[str, float]) -> None:
     manifest = {
         "scenario": run.scenario.model_dump(mode="json", exclude={"tiny"}),
         "fingerprint": run.scenario.fingerprint,
+        "code": code_digest(),
         "seed": run.scenario.seed,
         "commit": _commit(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

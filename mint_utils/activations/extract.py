@@ -4,6 +4,7 @@ Memory is bounded by one shard, whatever the number of images; an interrupted ex
 from the last whole shard; what another store of the same model holds is not computed again.
 """
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def _record(plan: Plan, missing: list[int], relatives, desc: str, cluster: str |
     expected.refuse_what_cannot_fit(plan.store.folder)
     with tqdm(total=images, desc=desc, unit="image") as bar:
         if expected.seconds > LONG:
-            bar.write(f"{desc}: {expected}")
+            bar.write(f"{desc}: {expected}", file=sys.stderr)
         jobs = (plan.job(number, relatives) for number in missing)
         done = run_on(cluster, jobs, bar.update) if cluster else run_here(jobs, bar.update)
         for job, computed in done:

@@ -1,0 +1,84 @@
+"""Figures of a grid of audits: membership against a factor, and against the generalisation gap."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from mint_utils.figures.style import (
+    ACCESS_COLOURS,
+    ACCESS_NAMES,
+    CONTRAST_NAMES,
+    axes,
+    legend_below,
+)
+
+BASE = "as in the base"
+
+
+def rungs_by_factor(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | None = None) -> Axes:
+    """AUC of every audit with its interval, a row a changed factor, a colour a level of access.
+
+    Audits that differ in other axes only, such as the seed, stand in the same row.
+    """
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)]
+    named = [
+        _named(factor, value) for factor, value in zip(some["factor"], some["value"], strict=True)
+    ]
+    some = some.assign(row=named)
+    rows = list(dict.fromkeys(some["row"]))
+    ax = axes(ax, 7, 0.62 * max(1, len(rows)) + 1.6)
+    levels = [access for access in ACCESS_COLOURS if access in set(some["access"])]
+    for place, access in enumerate(levels):
+        part = some[some["access"] == access]
+        turn = part.groupby("row").cumcount() * 0.06
+        at = (place - (len(levels) - 1) / 2) * 0.7 / max(1, len(levels))
+        y = np.array([rows.index(row) for row in part["row"]]) + at + turn
+        _points(ax, part["auc"], y, part, access, "x")
+    ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set(xlabel="AUC with 95 % interval over persons", xlim=(0.2, 1.02))
+    ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
+    legend_below(ax, 2)
+    return ax
+
+
+def rungs_by_gap(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | None = None) -> Axes:
+    """AUC of every audit against how much closer it holds what it was trained on (cosine)."""
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k) & rungs["gap"].notna()]
+    ax = axes(ax, 5.6, 4.4)
+    for access in [access for access in ACCESS_COLOURS if access in set(some["access"])]:
+        part = some[some["access"] == access]
+        _points(ax, part["gap"], part["auc"], part, access, "y")
+    ax.axhline(0.5, color="black", linestyle=":", linewidth=1)
+    ax.set(xlabel="generalisation gap (cosine to the own class centre)", ylim=(0.2, 1.02))
+    ax.set_ylabel("AUC with 95 % interval over persons")
+    ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
+    legend_below(ax, 2)
+    return ax
+
+
+def heat_map(
+    rungs: pd.DataFrame, down: str, across: str, access: str, contrast: str, ax: Axes | None = None
+) -> Axes:
+    """Mean AUC of one rung of single images over two axes of a grid."""
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == 1) & (rungs["access"] == access)]
+    wide = some.pivot_table(index=down, columns=across, values="auc", aggfunc="mean")
+    ax = axes(ax, 1.1 * wide.shape[1] + 2.4, 0.6 * wide.shape[0] + 1.8)
+    sns.heatmap(wide, vmin=0.5, vmax=1, cmap="cividis", annot=True, fmt=".2f", ax=ax)
+    ax.set_title(f"{ACCESS_NAMES[access]}: AUC".replace("\n", " "))
+    return ax
+
+
+def _points(ax: Axes, x, y, part: pd.DataFrame, access: str, along: str) -> None:
+    errors = [(part["auc"] - part["low"]).clip(0), (part["high"] - part["auc"]).clip(0)]
+    bars = {"xerr": errors} if along == "x" else {"yerr": errors}
+    ax.errorbar(x, y, fmt="o", color=ACCESS_COLOURS[access], markersize=5, linewidth=1,
+                label=ACCESS_NAMES[access].replace("\n", " "), **bars)  # fmt: skip
+
+
+def _named(factor: str, value: object) -> str:
+    if not isinstance(factor, str) or not factor:
+        return BASE
+    return f"{factor.split('.')[-1].replace('_', ' ')}: {value}"
