@@ -30,7 +30,7 @@ from mint_utils.scenario import FolderFaces, RecordioFaces, SyntheticFaces
 from mint_utils.sources import SOURCES, SyntheticSource
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from test_recordio import with_persons, write  # noqa: E402
+from recordio_files import with_persons, write  # noqa: E402
 
 IMAGES = 22_000_000
 CHANNELS = 64 + 128 + 256 + 512 + 512  # taps of IResNet-100, and its embedding

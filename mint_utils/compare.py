@@ -6,6 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mint_utils import locations
+from mint_utils.figures.grid import rungs_by_factor, rungs_by_gap
+from mint_utils.grid_tables import finished_grids, grid_cells, grid_rungs, read_grid
 
 
 def finished_reports() -> list[str]:
@@ -41,6 +43,23 @@ def all_rungs() -> pd.DataFrame:
         ],
         ignore_index=True,
     )
+
+
+def keep_grids() -> pd.DataFrame:
+    """Keep tables and figures of every grid; gives the cells of all, empty if there is no grid.
+
+    A cell's report is under reports/_grids/GRID/CELL.
+    """
+    found = []
+    for name in finished_grids():
+        grid = read_grid(name)
+        found.append(keep_table(f"{name}_cells", grid_cells(grid)).assign(grid=name))
+        rungs = keep_table(f"{name}_rungs", grid_rungs(grid))
+        for contrast in dict.fromkeys(rungs["contrast"]):
+            keep_figure(f"{name}_{contrast}", rungs_by_factor(rungs, contrast))
+            if rungs["gap"].notna().any():
+                keep_figure(f"{name}_{contrast}_by_gap", rungs_by_gap(rungs, contrast))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["grid", "cell"])
 
 
 def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
