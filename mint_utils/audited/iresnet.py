@@ -1,7 +1,7 @@
 """A small IResNet (arXiv 1801.07698, Sec. 3.2.2): the architecture of the paper's FR models.
 
 Pre-activation "IR" blocks (BN-conv-BN-PReLU-conv-BN) in four stages, the paper's Conv #1 to #4,
-then BN, dropout-free projection and BN to the embedding. Small enough to train in a minute.
+then BN, dropout (if asked), projection and BN to the embedding. Small enough to train in a minute.
 """
 
 from dataclasses import replace
@@ -42,7 +42,7 @@ class IRBlock(nn.Module):
 class IResNet(nn.Module):
     """(B, 3, size, size) -> (B, embedding); ``stage1`` .. ``stage4`` halve the map each."""
 
-    def __init__(self, widths, blocks, embedding: int, size: int):
+    def __init__(self, widths, blocks, embedding: int, size: int, dropout: float = 0.0):
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, widths[0], 3, 1, 1, bias=False),
@@ -56,12 +56,13 @@ class IResNet(nn.Module):
             before = width
         side = -(-size // 16)
         self.bn = nn.BatchNorm2d(before)
+        self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(before * side * side, embedding)
         self.features = nn.BatchNorm1d(embedding)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.stage4(self.stage3(self.stage2(self.stage1(self.stem(x)))))
-        return self.features(self.fc(self.bn(x).flatten(1)))
+        return self.features(self.fc(self.dropout(self.bn(x)).flatten(1)))
 
 
 def open_iresnet(spec: TrainedIResNet, faces: FaceSet, seed: int) -> AuditedModel:
@@ -87,5 +88,5 @@ def train_iresnet(
 def new_iresnet(spec: TrainedIResNet, seed: int, name: str = "iresnet") -> AuditedModel:
     """The architecture with random weights and no head."""
     torch.manual_seed(seed)
-    module = IResNet(spec.widths, spec.blocks, spec.embedding, spec.input_size)
+    module = IResNet(spec.widths, spec.blocks, spec.embedding, spec.input_size, spec.dropout)
     return AuditedModel(name, module, Preprocess(size=spec.input_size), spec.taps)

@@ -25,6 +25,7 @@ from mint_utils.provenance import code_digest
 from mint_utils.scenario import TrainedIResNet, fingerprint
 
 LOSSES = {
+    "softmax": lambda classes, d: CosFaceLoss(classes, d, margin=0.0, scale=64),  # no margin
     "cosface": lambda classes, d: CosFaceLoss(classes, d, margin=0.35, scale=64),
     "arcface": lambda classes, d: ArcFaceLoss(classes, d, margin=28.6, scale=64),  # degrees
 }

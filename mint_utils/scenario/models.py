@@ -19,11 +19,14 @@ class TrainedIResNet(Block):
     blocks: tuple[int, int, int, int] = (1, 1, 1, 1)  # blocks of the four stages
     embedding: int = Field(128, ge=2)
     input_size: int = Field(64, ge=32)
-    loss: Literal["cosface", "arcface"] = "cosface"  # arXiv 1801.09414, arXiv 1801.07698
+    loss: Literal["softmax", "cosface", "arcface"] = (
+        "cosface"  # arXiv 1704.06369, 1801.09414, 1801.07698
+    )
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(0.1, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
+    dropout: float = Field(0.0, ge=0, lt=1)  # before the projection to the embedding
     flip: bool = True  # random horizontal flips in training
     crop: float = Field(
         0.0, ge=0, le=0.5
