@@ -28,7 +28,7 @@ def forward(
     ``precision`` is that of the layers that can do with less: float32 or bfloat16.
     """
     device = best_device()
-    x = model.preprocess(pixels).to(device, non_blocking=True)
+    x = model.preprocess(pixels, device)
     lower = torch.autocast(device.type, getattr(torch, precision), precision != "float32")
     vectors: dict[str, torch.Tensor] = {}
     maps: dict[str, torch.Tensor] = {}

@@ -35,23 +35,29 @@ class Preprocess:
         if self.colour not in ("RGB", "BGR"):
             raise ValueError(not_a_choice("colour order", self.colour, ("RGB", "BGR")))
 
-    def __call__(self, pixels: np.ndarray) -> torch.Tensor:
-        """uint8 (n, size, size, 3) RGB -> float32 (n, 3, size, size), channels last in memory."""
+    def __call__(self, pixels: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
+        """uint8 (n, size, size, 3) RGB -> float32 (n, 3, size, size), channels last in memory.
+
+        Pixels travel to ``device`` as bytes, and become numbers there.
+        """
         if pixels.dtype != np.uint8:
             raise TypeError(f"expected pixels of type uint8 (0 to 255), got {pixels.dtype}")
         if pixels.ndim != 4 or pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"expected (n, {self.size}, {self.size}, 3), got {pixels.shape}")
-        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+        batch = torch.from_numpy(pixels)
+        if torch.device(device).type == "cuda":  # pinned, so that the copy need not be waited for
+            batch = batch.pin_memory().to(device, non_blocking=True)
+        batch = batch.permute(0, 3, 1, 2).float()
         if self.colour == "BGR":
             batch = batch.flip(1)
         if not self.standardise:
-            return (batch - _by_channel(self.mean)) / _by_channel(self.scale)
+            return (batch - _by_channel(self.mean, batch)) / _by_channel(self.scale, batch)
         mean = batch.mean(dim=(1, 2, 3), keepdim=True)
         return (batch - mean) / batch.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
 
 
-def _by_channel(value: float | tuple[float, float, float]) -> float | torch.Tensor:
-    return torch.tensor(value).view(3, 1, 1) if isinstance(value, tuple) else value
+def _by_channel(value: float | tuple[float, float, float], like: torch.Tensor):
+    return like.new_tensor(value).view(3, 1, 1) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)
