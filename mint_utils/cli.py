@@ -177,11 +177,15 @@ def _report_of(name: str) -> Path:
 
 @app.command()
 def compare() -> None:
-    """Notebook 07 over every finished report, into reports/_compare/."""
+    """Notebook 07 over every finished report and grid, into reports/_compare/.
+
+    And notebook 08 where the grid `factors` was run.
+    """
     from mint_utils.study import StudyFailed, run_compare
 
     try:
-        typer.echo(run_compare())
+        for page in run_compare():
+            typer.echo(page)
     except (*EXPECTED, StudyFailed) as error:
         raise _fail(error) from error
 

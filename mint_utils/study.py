@@ -25,6 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 from mint_utils import locations
 from mint_utils.compare import finished_reports
 from mint_utils.device import describe_device
+from mint_utils.grid_tables import finished_grids
 from mint_utils.provenance import code_digest
 from mint_utils.report import notebook_html, write_index
 from mint_utils.run import PACKAGES, STEPS, Run
@@ -117,17 +118,22 @@ def execute(source: Path, target: Path, scenario: str, overrides: dict, cell_sec
             print(f"{source.name}: {type(error).__name__}, trying once more", file=sys.stderr)
 
 
-def run_compare(cell_seconds: int = CELL_SECONDS) -> Path:
-    """Notebook 07 over every finished report; returns reports/_compare/07_compare.html."""
+def run_compare(cell_seconds: int = CELL_SECONDS) -> list[Path]:
+    """Notebook 07 over every finished report, and 08 over the grid ``factors`` where it was run.
+
+    Returns the pages, in reports/_compare.
+    """
     finished_reports()  # says what to do if there is none
+    steps = ["07_compare", *(["08_when_is_membership_visible"] * ("factors" in finished_grids()))]
     folder = locations.reports() / "_compare"
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / ".07_compare.ipynb"
-    execute(locations.NOTEBOOKS / "07_compare.ipynb", unfinished, "synthetic", {}, cell_seconds)
-    notebook = unfinished.replace(folder / "07_compare.ipynb")
-    page = folder / "07_compare.html"
-    notebook_html(notebook, page, previous=None, following=None)
-    return page
+    pages = []
+    for step in steps:
+        unfinished = folder / f".{step}.ipynb"
+        execute(locations.NOTEBOOKS / f"{step}.ipynb", unfinished, "synthetic", {}, cell_seconds)
+        pages.append(folder / f"{step}.html")
+        notebook_html(unfinished.replace(folder / f"{step}.ipynb"), pages[-1], None, None)
+    return pages
 
 
 @contextmanager

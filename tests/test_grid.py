@@ -25,6 +25,7 @@ from mint_utils.grid import (
 )
 from mint_utils.grid_tables import finished_grids, grid_cells, grid_rungs, read_grid
 from mint_utils.scenario_file import ScenarioError, load_scenario
+from mint_utils.study import run_compare
 
 SMALL = {
     "faces.0.persons": 40, "faces.0.images": 8, "audited_model.widths": [8, 16, 32, 64],
@@ -169,6 +170,23 @@ def test_figures_have_a_point_an_audit(finished):
     assert gap.get_ylim()[1] > 1
     shown = heat_map(rungs, "seed", "value", "head_blind", "member_vs_external")
     assert shown.get_title(loc="left").startswith("class centres")
+
+
+def test_notebooks_07_and_08_draw_a_grid(finished):
+    grid, _ = finished
+    factors = locations.reports() / "_grids" / "factors"
+    shutil.copytree(folder_of(grid), factors)
+    said = grid.model_copy(update={"name": "factors"})
+    (factors / "grid.json").write_text(said.model_dump_json())
+    shutil.copytree(factors / "seed-0", locations.reports() / "synthetic")
+    pages = run_compare(cell_seconds=300)
+    assert [page.stem for page in pages] == ["07_compare", "08_when_is_membership_visible"]
+    made = {file.name for file in (locations.reports() / "_compare").rglob("*")}
+    assert {
+        "factors_cells.csv", "factors_changes.csv", "factors_images.png",
+        "factors_images_by_gap.png", "small_member_vs_external.png",
+    } <= made  # fmt: skip
+    shutil.rmtree(factors)
 
 
 def test_a_killed_grid_goes_on_where_it_was(finished, tmp_path, monkeypatch):

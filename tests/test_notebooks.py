@@ -84,7 +84,7 @@ def test_the_lesson_teaches_what_it_says(isolated):
 
 
 def test_compare_shows_every_finished_report(beside_tiny):
-    page = run_compare(cell_seconds=300)
+    (page,) = run_compare(cell_seconds=300)
     assert "synthetic" in page.read_text()
     tables = page.parent / "tables"
     assert {file.name for file in tables.iterdir()} == {"verdicts.csv", "rungs.csv"}
