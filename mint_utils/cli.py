@@ -1,4 +1,4 @@
-"""The command line: list, check, run, grid, ask, compare, verify."""
+"""The command line: list, init, check, run, grid, ask, compare, verify."""
 
 import json
 import sys
@@ -59,6 +59,39 @@ def list_scenarios() -> None:
         last = json.loads(file.read_text())["verdict"] if file.is_file() else "not run yet"
         typer.secho(name, bold=True)
         typer.echo(f"  {scenario.question}\n  {here}; last verdict: {last}")
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="the new scenario's name")],
+    model: Annotated[
+        str, typer.Option(prompt="model (weights, .onnx, or code.py:function)", help="the model")
+    ],
+    members: Annotated[
+        Path, typer.Option(prompt="faces that are said to be in its training data", help="members")
+    ],
+    externals: Annotated[
+        Path, typer.Option(prompt="faces that are surely not in it", help="externals")
+    ],
+    attested_by: Annotated[
+        str, typer.Option(prompt="who says so", help="who says which persons are members")
+    ],
+    align: Annotated[
+        bool, typer.Option(prompt="photographs that have to be aligned first?", help="align faces")
+    ] = False,
+) -> None:
+    """Write a commented scenario for your own model and faces; asks what it cannot read off them.
+
+    Example: mint-study init ours --model weights/backbone.pth --members data/raw/ours
+    --externals data/raw/others --attested-by "the vendor" --no-align
+    """
+    from mint_utils.new_scenario import write_scenario
+
+    try:
+        file = write_scenario(name, members, externals, model, attested_by, align)
+    except EXPECTED as error:
+        raise _fail(error) from error
+    typer.echo(f"{file}\nNext: mint-study check {name}")
 
 
 @app.command()

@@ -80,7 +80,7 @@ def test_axes_are_combined_and_factors_changed_one_at_a_time(tmp_path):
         ({"axes": {"seed": []}}, "seed has no values"),
         ({"axes": {"seed": [1]}, "factors": {"seed": [2]}}, "under factors or axes, not both"),
         ({"axes": {"seed": [1, 1]}}, "two cells are called seed-1"),
-        ({"axes": {"audited_model.loss": ["softmax"]}}, "audited_model.loss.*softmax"),
+        ({"axes": {"audited_model.loss": ["triplet"]}}, "audited_model.loss.*triplet"),
         ({"axes": {"audited_model.epoch": [1]}}, "epoch"),
         ({"base": "sinthetic", "axes": {"seed": [1]}}, "did you mean 'synthetic'"),
     ],

@@ -82,7 +82,7 @@ def test_unknown_key_in_a_file_is_as_bad_as_one_on_the_command_line(tmp_path):
         ("controls", ["pixel"], ["pixels", "untrained_twin"]),
         ("detectors.methods", ["mlp"], ["vanilla", "cnn"]),
         ("audited_model.family", "resnet", ["iresnet", "facenet"]),
-        ("audited_model.loss", "softmax", ["cosface", "arcface"]),
+        ("audited_model.loss", "triplet", ["cosface", "arcface"]),
         ("faces.0.kind", "folder", ["folders", "lfw", "synthetic"]),
         ("faces.0.look", "beach", ["studio", "street"]),
         ("assignment", "guessed", ["random", "observed"]),
