@@ -46,7 +46,8 @@ def audits() -> pd.DataFrame:
         found.append(rungs[rungs["k"].isin([1, 4])].assign(scenario=name))
     table = pd.concat(found, ignore_index=True)
     interval = table[["low", "high"]].round(2).astype(str).agg(" to ".join, axis=1)
-    table = table.assign(interval=interval).round({"auc": 2, "control_auc": 2, "p_holm": 3})
+    table = table.assign(interval=interval).round({"auc": 2, "control_auc": 2})
+    table["p_holm"] = [float(f"{p:.1g}") for p in table["p_holm"]]
     return table[COLUMNS]
 
 

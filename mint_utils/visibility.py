@@ -37,11 +37,12 @@ def follows_gap(rungs: pd.DataFrame) -> pd.DataFrame:
         found = spearmanr(some["gap"], some["auc"])
         rows.append(
             dict(zip(KEYS, keys, strict=True))
-            | {"audits": len(some), "rho": found.statistic, "p": found.pvalue}
+            | {"audits": len(some), "rho": found.statistic, "p": float(f"{found.pvalue:.1g}")}
             | {"small_gap": ordered[:third].mean(), "large_gap": ordered[-third:].mean()}
         )
     columns = [*KEYS, "audits", "rho", "p", "small_gap", "large_gap"]
-    return pd.DataFrame(rows, columns=columns).round(3)
+    table = pd.DataFrame(rows, columns=columns)
+    return table.round({"rho": 3, "small_gap": 3, "large_gap": 3})
 
 
 def changes(rungs: pd.DataFrame) -> pd.DataFrame:
