@@ -132,7 +132,9 @@ def run_compare(cell_seconds: int = CELL_SECONDS) -> list[Path]:
         unfinished = folder / f".{step}.ipynb"
         execute(locations.NOTEBOOKS / f"{step}.ipynb", unfinished, "synthetic", {}, cell_seconds)
         pages.append(folder / f"{step}.html")
-        notebook_html(unfinished.replace(folder / f"{step}.ipynb"), pages[-1], None, None)
+        notebook_html(
+            unfinished.replace(folder / f"{step}.ipynb"), pages[-1], previous=None, following=None
+        )
     return pages
 
 
