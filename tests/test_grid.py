@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mint_utils import locations
-from mint_utils.figures.grid import heat_map, rungs_by_factor, rungs_by_gap
+from mint_utils.figures.grid import rungs_by_factor, rungs_by_gap
 from mint_utils.grid import (
     cells,
     folder_of,
@@ -168,8 +168,6 @@ def test_figures_have_a_point_an_audit(finished):
     assert [t.get_text() for t in axes.get_yticklabels()] == ["as in the base", "epochs: 6"]
     gap = rungs_by_gap(rungs, "member_vs_external")
     assert gap.get_ylim()[1] > 1
-    shown = heat_map(rungs, "seed", "value", "head_blind", "member_vs_external")
-    assert shown.get_title(loc="left").startswith("class centres")
 
 
 def test_notebooks_07_and_08_draw_a_grid(finished):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from mint_utils.figures.style import (
@@ -56,18 +55,6 @@ def rungs_by_gap(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | None
     ax.set_ylabel("AUC with 95 % interval over persons")
     ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
     legend_below(ax, 2)
-    return ax
-
-
-def heat_map(
-    rungs: pd.DataFrame, down: str, across: str, access: str, contrast: str, ax: Axes | None = None
-) -> Axes:
-    """Mean AUC of one rung of single images over two axes of a grid."""
-    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == 1) & (rungs["access"] == access)]
-    wide = some.pivot_table(index=down, columns=across, values="auc", aggfunc="mean")
-    ax = axes(ax, 1.1 * wide.shape[1] + 2.4, 0.6 * wide.shape[0] + 1.8)
-    sns.heatmap(wide, vmin=0.5, vmax=1, cmap="cividis", annot=True, fmt=".2f", ax=ax)
-    ax.set_title(f"{ACCESS_NAMES[access]}: AUC".replace("\n", " "))
     return ax
 
 
