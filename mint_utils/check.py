@@ -95,7 +95,7 @@ def _existing(folder: Path) -> Path:
 
 def _bytes_needed(scenario: Scenario, images: int) -> float:
     """Upper estimate of the activation stores: 2,000 channels, maps of 8 x 8 in half precision."""
-    kept = np.minimum(images, scenario.detectors.samples) if scenario.detectors.methods else 0
+    kept = np.minimum(images, scenario.detectors.samples) if scenario.detectors.fitted else 0
     references = len(scenario.controls) + scenario.swapped_halves
     if scenario.references:
         references += getattr(scenario.references, "pairs", 0.5) * 2

@@ -80,13 +80,14 @@ class CnnNet(nn.Module):
 
 
 SCALED_AT_ONCE = 2e9  # bytes
-NETS = {"vanilla": VanillaNet, "cnn": CnnNet, "calibrated": VanillaNet}
+NETS = {"vanilla": VanillaNet, "cnn": CnnNet, "calibrated": VanillaNet, "gradient": VanillaNet}
 
 
 class Detector:
-    """A MINT model: ``vanilla`` or ``calibrated`` (one matrix), or ``cnn`` (maps and vectors).
+    """A MINT model: ``cnn`` (maps and vectors), or ``vanilla``, ``calibrated``, ``gradient``.
 
-    Calibrated MINT is the same MLP, on how steady the model is instead of what it puts out.
+    Those three are one MLP on one matrix: what the model puts out, how steady it is, how far an
+    image would still move its filters.
     """
 
     def __init__(self, method: str, seed: int = 0, epochs: int = 60, width: int = 128):

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from mint_utils import one_class
 from mint_utils.activations.recorded import Activations
 from mint_utils.audited.references import NAME as REFERENCE
 from mint_utils.audited.references import unseen_by
@@ -28,6 +29,7 @@ from mint_utils.beyond import (
 from mint_utils.chance import chance
 from mint_utils.detectors import Detector
 from mint_utils.faces import FaceSet
+from mint_utils.one_class import distance_from_strangers
 from mint_utils.relabelled import shuffled_over_persons, swapped
 from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario
@@ -167,7 +169,8 @@ class Scoring:
         held = self._validation(roles)
         told = asked & (~fit | held)
         if trial.kind == "rival":
-            score = self._rival(trial, part.activations).astype(float)
+            strangers = fit & asked & ~held & (roles["role"] == "external") & ~roles["set_aside"]
+            score = self._rival(trial, part.activations, strangers.to_numpy()).astype(float)
             return {"all": np.where(told, score, np.nan)}
         # Held-out photos and set-aside externals answer questions later; nothing is fitted on them.
         usable = fit & asked & (roles["role"] != "held_out") & ~roles["set_aside"]
@@ -192,7 +195,9 @@ class Scoring:
     def _validation(self, roles: pd.DataFrame) -> np.ndarray:
         return validation_persons(roles, self.scenario.seed)
 
-    def _rival(self, trial: Trial, activations: Activations) -> np.ndarray:
+    def _rival(self, trial: Trial, activations: Activations, strangers: np.ndarray) -> np.ndarray:
+        if trial.method == one_class.NAME:
+            return distance_from_strangers(activations, trial.aad, self.rows, strangers)
         rule, _, name = trial.method.partition("_")
         if rule not in BEYOND:
             aad = "outcome" if trial.aad == "pixels" else trial.aad
@@ -218,7 +223,7 @@ def detector_inputs(
     trial: Trial, activations: Activations, rows: np.ndarray, references: Unseen = ()
 ) -> list[torch.Tensor]:
     """The tensors a detector takes for ``rows``: vectors for Vanilla MINT, maps for CNN MINT,
-    steadiness per tap and view for calibrated MINT.
+    steadiness per tap and view for calibrated MINT, filters' gradients for gradient MINT.
     """
     if trial.method == "calibrated":
         beyond = trial.aad == "beyond_twins"
@@ -228,6 +233,9 @@ def detector_inputs(
             else consistency_features(activations)
         )
         return [torch.from_numpy(features[rows])]
+    if trial.method == "gradient":
+        parts = [activations.vector(name, trial.aad, rows) for name in activations.filters]
+        return [torch.from_numpy(np.concatenate(parts, axis=1))]
     if trial.method == "cnn":
         taps = activations.taps if trial.aad in ("combination", "pixels") else [trial.aad]
         maps = [activations.maps(tap, rows) for tap in taps]

@@ -37,7 +37,7 @@ def source_out(
     """
     table = faces.table
     sources = table.loc[table["role"] == "external", "source"].unique()
-    if len(sources) < 2 or not scenario.detectors.methods:
+    if len(sources) < 2 or not scenario.detectors.fitted:
         return pd.DataFrame(columns=COLUMNS)
     rows = np.flatnonzero(detector_samples(faces, scenario))
     sampled = table.iloc[rows].reset_index(drop=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mint_utils import one_class
+from mint_utils.activations.gradients import LOSSES
 from mint_utils.activations.recorded import Activations
 from mint_utils.activations.views import CHANGED
 from mint_utils.beyond import NEEDS
@@ -14,6 +16,7 @@ from mint_utils.faces import FaceSet
 from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario
 
+GRADIENT_ACCESS = {"class_gradient": "head_blind", "mirror_gradient": "activations"}
 BEYOND = ("lira", "rmia")  # rivals that compare the audited model with references
 
 
@@ -23,7 +26,8 @@ class Trial:
 
     method: str
     kind: str  # mint or rival
-    aad: str  # a tap, outcome, combination, head, named, batch_norm, consistency, pixels
+    # a tap, outcome, combination, head, named, batch_norm, consistency, a gradient, pixels
+    aad: str
     access: str
 
 
@@ -34,7 +38,7 @@ def trials(activations: Activations, scenario: Scenario) -> list[Trial]:
     picture itself. What looks beyond references applies to the audited model alone.
     """
     found = []
-    for method in scenario.detectors.methods:
+    for method in scenario.detectors.fitted:
         found += _detector_trials(method, activations, scenario)
     for rival in scenario.rivals:
         found += _rival_trials(rival, activations)
@@ -43,7 +47,11 @@ def trials(activations: Activations, scenario: Scenario) -> list[Trial]:
 
 def _detector_trials(method: str, activations: Activations, scenario: Scenario) -> list[Trial]:
     if activations.target == "pixels":
-        return [Trial(method, "mint", "pixels", "none")] if method != "calibrated" else []
+        looks_at_pictures = method in ("vanilla", "cnn")
+        return [Trial(method, "mint", "pixels", "none")] if looks_at_pictures else []
+    if method == "gradient":
+        losses = [loss for loss in LOSSES if loss in activations.key["views"]]
+        return [Trial(method, "mint", loss, GRADIENT_ACCESS[loss]) for loss in losses]
     if method == "calibrated":
         found = [Trial(method, "mint", "consistency", "activations")]
         if scenario.references and activations.target == "audited":
@@ -58,6 +66,10 @@ def _detector_trials(method: str, activations: Activations, scenario: Scenario) 
 
 
 def _rival_trials(rival: str, activations: Activations) -> list[Trial]:
+    if rival == one_class.NAME:
+        blind = activations.target == "pixels"
+        looks_at = {"pixels": "none"} if blind else one_class.LOOKS_AT
+        return [Trial(rival, "rival", aad, access) for aad, access in looks_at.items()]
     if rival.startswith(BEYOND):
         audited = activations.target == "audited"
         return [Trial(rival, "rival", "outcome", "twin")] if audited else []
@@ -88,12 +100,14 @@ def trial_table(targets: Mapping[str, Activations], scenario: Scenario) -> pd.Da
 
 
 def views_needed(scenario: Scenario) -> tuple[str, ...]:
-    """The views of each image that the scenario's methods ask for, plain first."""
-    wanted = {"plain"} | ({*CHANGED} if "calibrated" in scenario.detectors.methods else set())
-    for rival in scenario.rivals:
+    """The views of each image that the scenario's methods ask for, plain first, gradients last."""
+    steady = "calibrated" in scenario.detectors.fitted or one_class.NAME in scenario.rivals
+    wanted = {"plain"} | ({*CHANGED} if steady else set())
+    for rival in set(scenario.rivals) - {one_class.NAME}:
         signal = rival.partition("_")[2]
         wanted |= set(NEEDS[signal] if rival.startswith(BEYOND) else RIVALS[rival].views)
-    return tuple(view for view in ("plain", *CHANGED) if view in wanted)
+    wanted |= {*LOSSES} if "gradient" in scenario.detectors.fitted else set()
+    return tuple(view for view in ("plain", *CHANGED, *LOSSES) if view in wanted)
 
 
 def batch_norm_needed(scenario: Scenario) -> bool:
@@ -102,6 +116,25 @@ def batch_norm_needed(scenario: Scenario) -> bool:
 
 
 def detector_samples(faces: FaceSet, scenario: Scenario) -> np.ndarray:
-    """bool (n,): the images that detectors are fitted on and tested with, at most ``samples``."""
+    """bool (n,): the images that detectors are fitted on and tested with, at most ``samples``.
+
+    Of members outside test only ``known_members`` images of fit where the scenario says so.
+    """
     draw = np.array([chance(scenario.seed, "detector sample", i) for i in faces.table["image_id"]])
-    return draw.argsort().argsort() < scenario.detectors.samples
+    sampled = draw.argsort().argsort() < scenario.detectors.samples
+    if scenario.detectors.known_members is None:
+        return sampled
+    return sampled & ~_unknown(faces.table, sampled, scenario)
+
+
+def _unknown(table: pd.DataFrame, sampled: np.ndarray, scenario: Scenario) -> np.ndarray:
+    """bool (n,): images of member persons, outside test, of whom this auditor knows nothing.
+
+    Whole persons are known, in an order that chance gives, until there are images enough.
+    """
+    theirs = (table["role"] != "external") & (table["split"] != "test")
+    of_fit = table[(table["role"] == "member") & (table["split"] == "fit") & sampled]
+    order = sorted(of_fit["identity"].unique(), key=lambda p: chance(scenario.seed, "known", p))
+    rank = of_fit["identity"].map({person: place for place, person in enumerate(order)})
+    known = rank.sort_values(kind="stable").index[: scenario.detectors.known_members]
+    return (theirs & ~table.index.isin(known)).to_numpy()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mint_utils import one_class
 from mint_utils.activations.recorded import Activations
 from mint_utils.activations.store import Store
 from mint_utils.activations.views import CHANGED
@@ -37,7 +38,7 @@ def planted(
     key = {
         "target": target, "taps": [tap for tap in TAPS if tap in names], "shard_size": count,
         "views": list(dict.fromkeys(views)), "has_head": head is not None,
-        "has_names": "named" in names, "batch_norm": "batch_norm" in names,
+        "has_names": "named" in names, "batch_norm": "batch_norm" in names, "filters": [],
     }  # fmt: skip
     store = Store(folder)
     ids = [f"noise/{number}" for number in range(count)]
@@ -89,7 +90,7 @@ def score(name: str, activations: Activations, aad: str | None = None) -> np.nda
 
 def test_a_scenario_can_name_every_rival_and_no_other():
     beyond = {f"{rule}_{signal}" for rule in BEYOND for signal in SIGNALS}
-    assert set(get_args(Rival)) == set(RIVALS) | beyond
+    assert set(get_args(Rival)) == set(RIVALS) | beyond | {one_class.NAME}
 
 
 @pytest.mark.parametrize("name", RIVALS)

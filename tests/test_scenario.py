@@ -333,7 +333,7 @@ def test_what_can_be_chosen_is_what_can_be_opened():
         ({"albums": ["many"]}, r"albums.0: .*\(got 'many'\)"),
         ({"swapped_halves": "maybe"}, r"swapped_halves: .*\(got 'maybe'\)"),
         ({"swapped_halve": True}, "unknown key 'swapped_halve'.*'swapped_halves'"),
-        ({"detectors.methods": ["calibrate"]}, r"methods.0: .*'calibrated' \(got 'calibrate'\)"),
+        ({"detectors.methods": ["calibrate"]}, r"methods.0: .*'gradient' \(got 'calibrate'\)"),
     ],
 )
 def test_what_is_wrong_with_a_key_is_said_with_where_it_is(overrides, words):

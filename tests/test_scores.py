@@ -107,7 +107,7 @@ class Planted:
         blind = target == "pixels"
         said = {
             "target": target, "taps": ["image"] if blind else TAPS, "has_head": not blind,
-            "has_names": not blind, "batch_norm": not blind,
+            "has_names": not blind, "batch_norm": not blind, "filters": [],
             "views": ["plain"] if blind else list(VIEWS), "shard_size": len(self.ids),
         } | key  # fmt: skip
         images = pd.DataFrame({"image_id": self.ids, "stamp": self.ids, "mapped": True})

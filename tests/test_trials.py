@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from test_scores import HALVES, Planted, listed, planted_scenario
 
+from mint_utils.activations.gradients import LOSSES
 from mint_utils.activations.recorded import Activations
 from mint_utils.activations.store import Store
 from mint_utils.activations.views import CHANGED, VIEWS
@@ -31,7 +32,7 @@ def recorded(folder, target: str = "audited", **key) -> Activations:
     """A target that recorded nothing yet: what can be asked of it is in its key."""
     said = {
         "target": target, "taps": ["stage1", "stage2"], "has_head": True, "has_names": True,
-        "batch_norm": True, "views": list(VIEWS), "shard_size": 1,
+        "batch_norm": True, "views": [*VIEWS, *LOSSES], "shard_size": 1, "filters": ["stage1"],
     } | key  # fmt: skip
     store = Store(folder / target)
     store.create(said, pd.DataFrame({"image_id": [], "stamp": [], "mapped": []}))

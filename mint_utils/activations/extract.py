@@ -15,6 +15,7 @@ from mint_utils import locations
 from mint_utils.activations.batch_norm import normalising_layers
 from mint_utils.activations.cluster import run_on
 from mint_utils.activations.estimate import estimate
+from mint_utils.activations.gradients import LOSSES, filters, losses_of
 from mint_utils.activations.plan import Plan, run_here
 from mint_utils.activations.recorded import Activations
 from mint_utils.activations.recorder import Recorder
@@ -44,6 +45,8 @@ def extract(
 ) -> Activations:
     """Record ``model.taps``, the outcome and the head summary of every image of ``faces``.
 
+    ``views`` may name losses as well, whose gradients are kept in place of what taps give (see
+    activations.gradients); a loss that the model cannot have is left out.
     ``maps_for`` (bool, one an image; default none) marks the images whose maps are kept, of the
     plain view only, at most ``model.map_size`` square, float16. With ``batch_norm`` each image's
     distances to the batch-norm statistics are kept as well. The store lies under ``root``
@@ -56,6 +59,7 @@ def extract(
     how = how or Extraction()
     mapped = np.zeros(len(faces), bool) if maps_for is None else np.asarray(maps_for, bool)
     _refuse_unknown_views(views)
+    views = tuple(v for v in views if v in VIEWS) + losses_of(model, views)
     batch_norm = batch_norm and bool(normalising_layers(model.module))
     recorder = Recorder(model, views, batch_norm, how.batch_size, how.precision, how.stored)
     key = _key(recorder, faces, target, mapped, how.shard_size)
@@ -83,8 +87,8 @@ def embeddings(model: AuditedModel, faces: FaceSet) -> np.ndarray:
 
 def _refuse_unknown_views(views: tuple[str, ...]) -> None:
     for view in views:
-        if view not in VIEWS:
-            raise ValueError(not_a_choice("view", view, VIEWS))
+        if view not in (*VIEWS, *LOSSES):
+            raise ValueError(not_a_choice("view", view, (*VIEWS, *LOSSES)))
 
 
 def _key(recorder: Recorder, faces: FaceSet, target: str, mapped, shard_size: int) -> dict:
@@ -104,6 +108,7 @@ def _key(recorder: Recorder, faces: FaceSet, target: str, mapped, shard_size: in
         "target": target,
         "taps": list(model.taps),
         "views": list(recorder.views),
+        "filters": list(filters(model)) if {*recorder.views} & {*LOSSES} else [],
         "identities": fingerprint(faces.table["identity"].tolist()),
         "has_names": bool(set(model.classes) & set(faces.table["identity"])),
         "batch_norm": recorder.batch_norm,

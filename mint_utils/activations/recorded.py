@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
+from mint_utils.activations.gradients import LOSSES
 from mint_utils.activations.store import Store
 from mint_utils.choices import not_a_choice
 
@@ -35,6 +36,7 @@ class Activations:
         self.has_head: bool = self.key["has_head"]
         self.has_names: bool = self.key["has_names"]
         self.has_batch_norm: bool = self.key["batch_norm"]
+        self.filters: list[str] = self.key["filters"]  # names whose gradients were recorded
         images = pd.read_parquet(folder / "images.parquet")
         shard = np.arange(len(images)) // max(self.key["shard_size"], 1)
         # Maps are written before vectors: a shard whose vectors are there is complete.
@@ -56,15 +58,17 @@ class Activations:
 
         Also ``named`` (n, 2), NaN for persons without a class, and ``batch_norm`` (n, layers),
         where they were recorded; both of the plain view only. ``rows``: these images only, in
-        their order. OSError if a shard is damaged.
+        their order. Of a gradient (a view as well) the names in ``filters`` have vectors.
+        OSError if a shard is damaged.
         """
         named = [*self.taps, "outcome", *(["head"] if self.has_head else [])]
         named += [*(["named"] if self.has_names else [])]
         named += [*(["batch_norm"] if self.has_batch_norm else [])]
-        if name not in named:
-            raise ValueError(not_a_choice("AAD", name, named))
         if view not in self.key["views"]:
             raise ValueError(not_a_choice("view", view, self.key["views"]))
+        named = self.filters if view in LOSSES else named
+        if name not in named:
+            raise ValueError(not_a_choice("AAD", name, named))
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
         return self._gathered("vectors", f"{view}/{name}", self._shard, rows).float().numpy()
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mint_utils.activations.forward import forward, refuse_nan
+from mint_utils.activations.gradients import LOSSES, gradient_vectors
 from mint_utils.audited.model import AuditedModel, named_summary
 from mint_utils.device import best_device
 from mint_utils.faces import FaceSet
@@ -50,9 +51,14 @@ class Recorder:
         return _joined(vectors), _joined(maps)
 
     def _batch(self, faces: FaceSet, rows: range, pixels: np.ndarray, with_maps: bool) -> Rows:
+        views = tuple(view for view in self.views if view not in LOSSES)
         vectors, maps = forward(
-            self.model, pixels, self.views, with_maps, self.batch_norm, self.precision
+            self.model, pixels, views, with_maps, self.batch_norm, self.precision
         )
+        for loss in sorted({*self.views} & {*LOSSES}):
+            x = self.model.preprocess(pixels, best_device())
+            found = gradient_vectors(self.model, x, loss)
+            vectors |= {f"{loss}/{name}": value for name, value in found.items()}
         if self.model.classes and "plain" in self.views:
             own = faces.table["identity"].iloc[rows.start : rows.stop]
             vectors["plain/named"] = named_summary(self.model, vectors["plain/outcome"], own)

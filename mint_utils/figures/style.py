@@ -49,7 +49,9 @@ METHOD_NAMES = {
     "vanilla": "Vanilla MINT",
     "cnn": "CNN MINT",
     "calibrated": "calibrated MINT",
+    "gradient": "gradient MINT",
     "embedding_norm": "embedding norm",
+    "one_class": "distance from strangers",
     "flip_consistency": "flip consistency",
     "head_max": "largest head cosine",
     "head_margin": "head margin",
@@ -68,7 +70,14 @@ METHOD_NAMES = {
     "lira_similarity": "LiRA on similarity",
     "lira_spread": "LiRA on spread",
 }
-SEVERAL = ("vanilla", "cnn", "calibrated", "augmentation_consistency")  # of several kinds of data
+SEVERAL = (
+    "vanilla",
+    "cnn",
+    "calibrated",
+    "gradient",
+    "one_class",
+    "augmentation_consistency",
+)  # of several kinds of data
 
 
 def axes(ax: Axes | None, width: float = 7, height: float = 4) -> Axes:

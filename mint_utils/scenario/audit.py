@@ -21,11 +21,11 @@ from mint_utils.scenario.models import (
 
 Rival = Literal[
     "embedding_norm", "flip_consistency", "augmentation_consistency", "batch_norm_distance",
-    "head_max", "head_margin", "head_entropy", "head_views", "head_named",
+    "one_class", "head_max", "head_margin", "head_entropy", "head_views", "head_named",
     "lira_norm", "lira_consistency", "rmia_norm", "rmia_consistency",
 ]  # fmt: skip
 Control = Literal["untrained_twin", "reference_twin", "pixels"]
-Method = Literal["vanilla", "cnn", "calibrated"]
+Method = Literal["vanilla", "cnn", "calibrated", "gradient"]
 
 
 class Detectors(Block):
@@ -35,6 +35,12 @@ class Detectors(Block):
     seeds: int = Field(3, ge=1)
     epochs: int = Field(60, ge=1)  # at most; stopped early on persons kept inside fit
     samples: int = Field(100_000, ge=10)  # images whose maps are kept, as in the paper
+    known_members: int | None = Field(None, ge=0)  # images; 0: no method is fitted on members
+
+    @property
+    def fitted(self) -> tuple[Method, ...]:
+        """The methods that can be fitted: without a known member there is none."""
+        return () if self.known_members == 0 else self.methods
 
 
 class Extraction(Block):
@@ -116,15 +122,17 @@ class Scenario(Block):
         self._refuse_missing_references()
         self._refuse_unswappable()
         self._refuse_untwinnable()
-        if self.detectors.methods and self.splits.fit == 0:
+        if self.detectors.fitted and self.splits.fit == 0:
             raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
-        if not self.detectors.methods and not self.rivals:
+        if "one_class" in self.rivals and self.splits.fit == 0:
+            raise ValueError("one_class needs strangers to fit on: splits.fit is 0")
+        if not self.detectors.fitted and not self.rivals:
             raise ValueError("nothing to score: name detectors.methods or rivals")
-        on_pictures = {"vanilla", "cnn"} & set(self.detectors.methods)
+        on_pictures = {"vanilla", "cnn"} & set(self.detectors.fitted)
         if not on_pictures and "embedding_norm" not in self.rivals:
             raise ValueError(
-                "the pixels control has no method: without vanilla or cnn, rivals must name "
-                "embedding_norm, the only rival that pictures alone can be asked"
+                "the pixels control has no method: without vanilla or cnn (and known members to "
+                "fit them on), rivals must name embedding_norm, which pictures alone can be asked"
             )
         return self
 
@@ -149,6 +157,11 @@ class Scenario(Block):
     def _refuse_untwinnable(self):
         model = self.audited_model
         fixed = isinstance(model, OnnxFile) or (isinstance(model, OwnModel) and model.file)
+        if fixed and "gradient" in self.detectors.methods:
+            raise ValueError(
+                f"gradient: {model.file} is a program without gradients of its filters; take it "
+                "out of detectors.methods, or name the model as a module"
+            )
         if fixed and "untrained_twin" in self.controls:
             raise ValueError(
                 f"untrained_twin: the weights in {model.file} cannot be drawn anew; say "

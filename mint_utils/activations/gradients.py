@@ -1,0 +1,96 @@
+"""Per-filter gradients of one image's loss, as auxiliary auditable data (gMINT, CVPRW 2025).
+
+How far training would still move a filter for an image: little for one it has learned. Labels
+never enter, or they would tell members from externals by themselves: the class is the one that
+the model itself finds likeliest, and where there are no class centres the loss is how far the
+mirrored image lands from the image.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+from torch.nn import functional as F
+
+from mint_utils.activations.record import pooled, record
+from mint_utils.audited.model import AuditedModel
+
+AT_ONCE = 16  # images whose gradients are held at a time
+SMALLEST = 1e-30  # what a sure model leaves to learn is near the smallest float32 there is
+
+
+def class_loss(model: AuditedModel, outcome_of: Callable, image: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of an image (3, s, s) against the class that the model finds likeliest."""
+    outcome = outcome_of(image[None])
+    cosine = F.normalize(outcome) @ F.normalize(model.head.to(outcome)).T
+    return F.cross_entropy(model.head_scale * cosine, cosine.argmax(dim=1))
+
+
+def mirror_loss(model: AuditedModel, outcome_of: Callable, image: torch.Tensor) -> torch.Tensor:
+    """1 - cosine of the outcomes of an image (3, s, s) and of its mirror image."""
+    plain, mirrored = outcome_of(torch.stack([image, image.flip(-1)]))
+    return 1 - F.cosine_similarity(plain, mirrored, dim=0)
+
+
+LOSSES: dict[str, Callable] = {"class_gradient": class_loss, "mirror_gradient": mirror_loss}
+
+
+def losses_of(model: AuditedModel, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the wanted losses that a model has: without class centres there is no class."""
+    headless = model.head is None
+    return tuple(x for x in wanted if x in LOSSES and not (headless and x == "class_gradient"))
+
+
+def filters(model: AuditedModel) -> dict[str, str]:
+    """By tap, and ``outcome``, the weights whose filters are asked: of the last layer inside it.
+
+    A shortcut's 1 x 1 convolution is asked only where there is no other. ValueError if neither a
+    tap nor the outcome holds a convolution or a linear layer of PyTorch.
+    """
+    modules, found = dict(model.module.named_modules()), {}
+    for name in (*model.taps, "outcome"):
+        inside = "" if name == "outcome" else name
+        layers = {
+            ".".join(part for part in (inside, below, "weight") if part): layer
+            for below, layer in modules[inside].named_modules()
+            if isinstance(layer, nn.Conv2d | nn.Linear)
+        }
+        wide = [w for w, x in layers.items() if getattr(x, "kernel_size", None) != (1, 1)]
+        if layers:
+            found[name] = (wide or list(layers))[-1]
+    if not found:
+        raise ValueError(
+            f"{model.name} has no convolution or linear layer that gradients could be taken of: "
+            "leave `gradient` out of detectors.methods"
+        )
+    return found
+
+
+def gradient_vectors(model: AuditedModel, x: torch.Tensor, loss: str) -> dict[str, torch.Tensor]:
+    """log10 of the length of every filter's gradient: float32 (B, filters) by tap and ``outcome``.
+
+    ``x`` (B, 3, s, s) is preprocessed; ``loss`` a name of LOSSES. Nothing of the module changes.
+    """
+    module, asked = model.module, filters(model)
+    weights = dict(module.named_parameters()) | dict(module.named_buffers())
+    chosen = {name: weights[name].detach() for name in set(asked.values())}
+    rest = {name: value.detach() for name, value in weights.items() if name not in chosen}
+
+    def loss_of(chosen: dict, image: torch.Tensor) -> torch.Tensor:
+        def outcome_of(images: torch.Tensor) -> torch.Tensor:
+            with record(module, [model.outcome], pooled) as seen:
+                functional_call(module, rest | chosen, (images,))
+            return seen[model.outcome].float()
+
+        return LOSSES[loss](model, outcome_of, image)
+
+    def lengths(chosen: dict, image: torch.Tensor) -> dict:
+        found = grad(loss_of)(chosen, image)
+        return {name: value.flatten(1).norm(dim=1) for name, value in found.items()}
+
+    with torch.inference_mode(False), torch.enable_grad():
+        found = vmap(lengths, in_dims=(None, 0), chunk_size=AT_ONCE)(chosen, x.clone())
+    return {
+        tap: found[name].clamp_min(SMALLEST).log10().float().cpu() for tap, name in asked.items()
+    }
