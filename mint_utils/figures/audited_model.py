@@ -4,7 +4,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from mint_utils.figures.style import axes
+from mint_utils.figures.style import GREY, axes
 
 
 def training_loss(losses: list[float], ax: Axes | None = None) -> Axes:
@@ -21,7 +21,7 @@ def verification_cosines(pairs: pd.DataFrame, figures: pd.DataFrame, ax=None) ->
     kind = pairs["genuine"].map({True: "genuine (same person)", False: "impostor"})
     sns.histplot(
         x=pairs["cosine"], hue=kind, bins=60, element="step", stat="density", common_norm=False,
-        palette={"genuine (same person)": "#009E73", "impostor": "#999999"}, ax=ax,
+        palette={"genuine (same person)": "#009E73", "impostor": GREY}, ax=ax,
     )  # fmt: skip
     ax.get_legend().set(title=None, frame_on=False)
     ax.set(xlabel="cosine of the two embeddings", ylabel="density")

@@ -8,6 +8,7 @@ from mint_utils.figures.style import (
     ACCESS_COLOURS,
     ACCESS_NAMES,
     CONTRAST_NAMES,
+    GREY,
     axes,
     legend_below,
 )
@@ -32,7 +33,7 @@ def rungs_by_scenario(
         ax.errorbar(rows["auc"], y, xerr=errors, fmt="o", color=ACCESS_COLOURS[access],
                     label=ACCESS_NAMES[access].replace("\n", " "))  # fmt: skip
         label = "best control of the rung" if place == 0 else None
-        ax.plot(rows["control_auc"], y, "D", color="#999999", markersize=5, label=label)
+        ax.plot(rows["control_auc"], y, "D", color=GREY, markersize=5, label=label)
     ax.axvline(0.5, color="black", linestyle=":", linewidth=1)
     ax.set_yticks(range(len(scenarios)), scenarios)
     ax.set(xlabel="AUC with 95 % interval over persons", xlim=(0.2, 1.02))

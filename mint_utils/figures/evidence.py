@@ -10,6 +10,7 @@ from mint_utils.evidence.measure import in_contrast
 from mint_utils.evidence.metrics import SortedScores
 from mint_utils.figures.style import (
     CONTRAST_NAMES,
+    GREY,
     ROLE_COLOURS,
     TARGET_COLOURS,
     TARGET_NAMES,
@@ -88,7 +89,7 @@ def detectors_beside_controls(metrics: pd.DataFrame, contrast: str, ax: Axes | N
     pixels = some[some["target"] == "pixels"]
     if len(pixels):
         best = pixels.loc[pixels["value"].idxmax()]
-        ax.axvspan(best["low"], best["high"], color="#999999", alpha=0.25, linewidth=0,
+        ax.axvspan(best["low"], best["high"], color=GREY, alpha=0.25, linewidth=0,
                    label=f"{TARGET_NAMES['pixels']}: {best['value']:.2f}")  # fmt: skip
     shown = [t for t in ("untrained_twin", "reference_twin", "audited") if t in set(some["target"])]
     for place, target in enumerate(shown):

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mint_utils.evidence.verdict import SHOWN
-from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, CONTRAST_NAMES, axes
+from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, CONTRAST_NAMES, GREY, axes
 
 CONTROL, HOLLOW = "best control of the rung", "hollow: membership is not shown"
 
@@ -58,7 +58,7 @@ def contrast_ladder(rungs: pd.DataFrame, contrast: str, ax: Axes | None = None) 
         face = [colour if full else "white" for full in shown]
         ax.scatter(x, rows["auc"], s=42, c=face, edgecolors=colour, linewidths=1.6, zorder=3)
         ax.plot([], [], "o", color=colour, label=ACCESS_NAMES[access].replace("\n", " "))
-        ax.plot(x, rows["control_auc"], "D", color="#999999", markersize=4, zorder=2,
+        ax.plot(x, rows["control_auc"], "D", color=GREY, markersize=4, zorder=2,
                 label=CONTROL)  # fmt: skip
     ax.plot([], [], "o", markerfacecolor="white", color="black", label=HOLLOW)
     ax.axhline(0.5, color="black", linestyle=":", linewidth=1)

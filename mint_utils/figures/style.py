@@ -1,10 +1,15 @@
-"""Colours and axes that all figures share. The palette is Okabe and Ito's (colour-blind safe)."""
+"""Colours and axes that all figures share.
+
+The palette is Okabe and Ito's, with a darker grey: theirs is that of their pink to somebody who
+sees no green. tests/test_style.py measures every pair as colour-blind eyes see it.
+"""
 
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
+GREY = "#666666"  # what is compared with: pixels, the best control, impostors
 ROLE_COLOURS = {
     "member": "#0072B2",
     "held_out": "#56B4E9",
@@ -14,7 +19,7 @@ TARGET_COLOURS = {
     "audited": "#0072B2",
     "untrained_twin": "#E69F00",
     "reference_twin": "#CC79A7",
-    "pixels": "#999999",
+    "pixels": GREY,
     "swapped_halves": "#D55E00",
     "shuffled_labels": "#000000",
 }
