@@ -12,8 +12,9 @@ import pandas as pd
 from PIL import Image
 
 from mint_utils.chance import chance
+from mint_utils.hidden import HIDDEN, coded
 from mint_utils.scenario import FaceSource, Roles, Scenario, Splits
-from mint_utils.sources import Source
+from mint_utils.sources import Source, UnreadableImage
 
 COLUMNS = ["image_id", "identity", "source", "role", "split"]
 SPLITS = ["fit", "calibrate", "test"]
@@ -27,6 +28,9 @@ CONTRASTS = {  # contrast -> (role counted positive, role counted negative)
 @dataclass(frozen=True)
 class FaceSet:
     """Images as a table (COLUMNS and ``set_aside``), with the sources their pixels come from.
+
+    The table has ``group`` where a source tells it, and ``read_as``, the sources' own image ids,
+    where reports are to hide faces (hidden.py).
 
     ``set_aside`` marks the part of an external person's images that corresponds to the held_out
     part of a member person's, so that albums of both sides are drawn from equally many photos.
@@ -44,8 +48,22 @@ class FaceSet:
 
     def read(self, row: int) -> np.ndarray:
         """Image ``row`` as its source has it: uint8 (height, width, 3), RGB."""
+        source, name = self.source_of(row)
+        if "read_as" not in self.table:
+            return source.read(name)
+        try:
+            return source.read(name)
+        except UnreadableImage:  # whose words name the file
+            raise UnreadableImage(f"{self.table['image_id'][row]}: cannot be read") from None
+
+    def source_of(self, row: int) -> tuple[Source, str]:
+        """Where image ``row`` comes from, and what it is called there."""
         image = self.table.iloc[row]
-        return self.sources[image["source"]].read(image["image_id"])
+        return self.sources[image["source"]], image.get("read_as", image["image_id"])
+
+    def listed(self) -> pd.DataFrame:
+        """What a report tells of the images: COLUMNS, and ``group`` where a source has it."""
+        return self.table[[*COLUMNS, *({"group"} & {*self.table.columns})]]
 
     def pixels(self, size: int, rows=None) -> np.ndarray:
         """Images resized to a square: uint8 (n, size, size, 3), RGB, in the order of ``rows``."""
@@ -86,7 +104,10 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
         table["set_aside"] = False
     _refuse_persons_on_both_sides(table)
     table["split"] = _splits(table, scenario.splits, scenario.seed)
-    return FaceSet(table[[*COLUMNS, "set_aside"]], sources)
+    table = table[[*COLUMNS, "set_aside", *({"group"} & {*table.columns})]]
+    if scenario.report.faces == HIDDEN:
+        table = coded(table, lambda source, image_id: sources[source].read(image_id))
+    return FaceSet(table, sources)
 
 
 def without_excluded(images: pd.DataFrame, spec: FaceSource) -> pd.DataFrame:

@@ -31,11 +31,11 @@ def parity(faces: FaceSet) -> pd.DataFrame:
     read, drawn by chance and always the same ones; see :func:`compared` for the columns.
     """
     drawn = _drawn(faces, IMAGES)
-    table, sources = drawn.table, drawn.sources
+    table = drawn.table
     measured = []
     for row in tqdm(range(len(drawn)), desc="comparing the sides", unit="image"):
-        image, (image_id, group) = drawn.read(row), table.loc[row, ["image_id", "source"]]
-        measured.append(stored(sources[group], image_id, image) | look(image))
+        image = drawn.read(row)
+        measured.append(stored(*drawn.source_of(row), image) | look(image))
     measured = pd.DataFrame(measured).join(_crops(drawn))
     member_side = (table["role"] != "external").to_numpy()
     return compared(measured, table["identity"].to_numpy(), member_side)

@@ -11,21 +11,26 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython import get_ipython
+from IPython.display import display
 from matplotlib.axes import Axes
 
 from mint_utils import locations
 from mint_utils.activations.recorded import Activations
 from mint_utils.device import describe_device
 from mint_utils.faces import FaceSet
+from mint_utils.figures.described import SHOW_FACES, description
+from mint_utils.hidden import HIDDEN
 from mint_utils.provenance import code_digest
 from mint_utils.scenario import Scenario, fingerprint
 from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import SOURCES, open_sources
 
 STEPS = {  # step -> the parts of the scenario that it is the first to depend on
-    "01_faces": {"seed", "assignment", "attested_by", "faces", "roles", "splits"},
+    "01_faces": {"seed", "assignment", "attested_by", "faces", "roles", "splits", "report"},
     "02_audited_model": {"audited_model"},
     "03_activations": {
         "controls",
@@ -39,7 +44,16 @@ STEPS = {  # step -> the parts of the scenario that it is the first to depend on
     "05_evidence": {"name", "question", "resamples"},
     "06_explorer": set(),
 }
-PACKAGES = ["torch", "facenet-pytorch", "scikit-learn", "numpy", "pandas", "matplotlib"]
+PACKAGES = [
+    "torch", "facenet-pytorch", "scikit-learn", "numpy", "pandas", "matplotlib", "torchvision",
+    "pytorch-metric-learning", "scipy", "pillow", "pyarrow", "safetensors", "nbconvert",
+]  # fmt: skip
+
+
+def steps_of(scenario: Scenario) -> list[str]:
+    """The steps of a run, in order; the explorer shows faces, and goes where they are hidden."""
+    hidden = scenario.report.faces == HIDDEN
+    return [step for step in STEPS if not (hidden and step == "06_explorer")]
 
 
 class Run:
@@ -80,13 +94,24 @@ class Run:
         )
 
     def save_figure(self, name: str, axes: Axes, caption: str) -> None:
-        """Keep a figure in the report. The caption says what to conclude; it is the alt text."""
+        """Show a figure and keep it in the report with its description (figures/described.py).
+
+        The caption says what to conclude. Where a scenario hides faces, a figure that shows some
+        is neither kept nor shown, and a line says so.
+        """
+        figure, described = axes.get_figure(root=True), description(name)
+        plt.close(figure)  # shown here, with its description, or not at all
+        if name in SHOW_FACES and self.scenario.report.faces == HIDDEN:
+            print(f"Left out, as this report hides faces: {described}")
+            return
         file = self._place(f"figures/{self.step[:2]}_{name}.png")
-        axes.get_figure(root=True).savefig(file, dpi=160, bbox_inches="tight", facecolor="white")
+        figure.savefig(file, dpi=160, bbox_inches="tight", facecolor="white")
         captions = self._place("figures/captions.json")
         known = json.loads(captions.read_text()) if captions.is_file() else {}
-        known[file.name] = {"caption": caption, "alt": caption}
+        known[file.name] = {"caption": caption, "alt": described}
         captions.write_text(json.dumps(known, indent=1))
+        if get_ipython() is not None:
+            display(figure, metadata={"image/png": {"alt": described}})
 
     def save_json(self, name: str, content: dict) -> dict:
         """Keep a mapping in the report as NAME.json; gives it back."""
@@ -158,10 +183,14 @@ def _step_keys(scenario: Scenario) -> dict[str, str]:
     return keys
 
 
-def _weights_stamp(model) -> list:
-    """Size and time of every file that a block of an audited model names."""
+def files_named(model: object) -> list[str]:
+    """The files that a block of an audited model names, as it names them."""
     named = [getattr(model, key, None) for key in ("weights", "file", "head")]
     code, _, _ = (getattr(model, "module", None) or "").rpartition(":")
-    named += [code] if code.endswith(".py") else []
-    stats = [locations.find(name, f"weights {name!r}").stat() for name in named if name]
+    return [name for name in (*named, code if code.endswith(".py") else None) if name]
+
+
+def _weights_stamp(model: object) -> list:
+    """Size and time of every file that a block of an audited model names."""
+    stats = [locations.find(name, f"weights {name!r}").stat() for name in files_named(model)]
     return [number for stat in stats for number in (stat.st_size, stat.st_mtime_ns)]

@@ -5,16 +5,12 @@ again. A report appears under reports/NAME only when all steps are done; a faile
 under reports/NAME.failed.
 """
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import papermill
@@ -24,11 +20,11 @@ from papermill.exceptions import PapermillExecutionError
 
 from mint_utils import locations
 from mint_utils.compare import finished_reports
-from mint_utils.device import describe_device
+from mint_utils.finish import finished, replaced
 from mint_utils.grid_tables import finished_grids
-from mint_utils.provenance import code_digest
-from mint_utils.report import notebook_html, write_index
-from mint_utils.run import PACKAGES, STEPS, Run
+from mint_utils.inputs import sha256
+from mint_utils.report import notebook_html
+from mint_utils.run import Run, steps_of
 from mint_utils.scenario_file import load_scenario, portable_name
 
 CELL_SECONDS = 12 * 3600  # a cell that takes longer hangs
@@ -69,9 +65,10 @@ def _alone(scenario: str):
 
 def _run_steps(run: Run, name: str, overrides: dict, cell_seconds: int) -> Path:
     failed = locations.reports() / f"{run.scenario.name}.failed"
-    for number, step in enumerate(STEPS, start=1):
+    steps = steps_of(run.scenario)
+    for number, step in enumerate(steps, start=1):
         folder, source = run.folder_of(step), locations.NOTEBOOKS / f"{step}.ipynb"
-        says = f"[{number}/{len(STEPS)}] {step}"
+        says = f"[{number}/{len(steps)}] {step}"
         if _is_done(folder, source):
             print(f"{says}: done before", file=sys.stderr)
             continue
@@ -85,11 +82,11 @@ def _run_steps(run: Run, name: str, overrides: dict, cell_seconds: int) -> Path:
             shutil.rmtree(failed, ignore_errors=True)
             shutil.copytree(folder, failed)
             raise StudyFailed(f"{step}: {error}\nThe notebook up to there: {failed}") from error
-        done = {"source": _sha256(source), "seconds": round(time.monotonic() - started, 1)}
+        done = {"source": sha256(source), "seconds": round(time.monotonic() - started, 1)}
         (folder / "done.json").write_text(json.dumps(done))
         _forget_old_variants(folder, step)
     shutil.rmtree(failed, ignore_errors=True)
-    return _assemble(run)
+    return finished(run, name, overrides)
 
 
 def execute(source: Path, target: Path, scenario: str, overrides: dict, cell_seconds: int) -> None:
@@ -154,7 +151,7 @@ def fresh_cache():
             os.environ["MINT_CACHE"] = before
         for kind in ("models/*", "activations/*", "steps/*/*", "aligned/*/*", "recordio/*"):
             for entry in blank.glob(kind):
-                _replace(entry, usual / entry.relative_to(blank))
+                replaced(entry, usual / entry.relative_to(blank))
         shutil.rmtree(blank, ignore_errors=True)
 
 
@@ -163,80 +160,10 @@ def _is_done(folder: Path, source: Path) -> bool:
         done = json.loads((folder / "done.json").read_text())
     except (OSError, ValueError):
         return False
-    return done.get("source") == _sha256(source)
-
-
-def _assemble(run: Run) -> Path:
-    """Put the steps' products together under a hidden name, then swap it in."""
-    report = locations.reports() / run.scenario.name
-    new = report.with_name(f".{report.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    captions, seconds = {}, {}
-    for step in STEPS:
-        folder = run.folder_of(step)
-        leave_out = shutil.ignore_patterns("working", "done.json", "captions.json")
-        shutil.copytree(folder, new, ignore=leave_out, dirs_exist_ok=True)
-        if (folder / "figures" / "captions.json").is_file():
-            captions |= json.loads((folder / "figures" / "captions.json").read_text())
-        seconds[step] = json.loads((folder / "done.json").read_text())["seconds"]
-    (new / "figures" / "captions.json").write_text(json.dumps(captions, indent=1))
-    steps = [None, *STEPS, None]
-    for before, step, after in zip(steps, steps[1:-1], steps[2:], strict=False):
-        notebook_html(new / f"{step}.ipynb", new / f"{step}.html", previous=before, following=after)
-    _write_manifest(run, new, seconds)
-    write_index(new)
-    _write_manifest(run, new, seconds)  # once more, now that index.html has a hash too
-    _replace(new, report)
-    return report
-
-
-def _write_manifest(run: Run, folder: Path, seconds: dict[str, float]) -> None:
-    files = [f for f in sorted(folder.rglob("*")) if f.is_file() and f.name != "manifest.json"]
-    manifest = {
-        "scenario": run.scenario.model_dump(mode="json", exclude={"tiny"}),
-        "fingerprint": run.scenario.fingerprint,
-        "code": code_digest(),
-        "seed": run.scenario.seed,
-        "commit": _commit(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
-        "device": describe_device(),
-        "seconds": seconds,
-        "files": {str(file.relative_to(folder)): _sha256(file) for file in files},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
-
-
-def _commit() -> str:
-    git = ["git", "-C", str(locations.REPOSITORY)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True).stdout
-    except OSError:  # no git on this machine
-        return "unknown"
-    return (commit.strip() or "unknown") + (" with local changes" if changed else "")
-
-
-def _replace(new: Path, old: Path) -> None:
-    """Move ``new`` to where ``old`` is, which is removed only when the new one stands."""
-    old.parent.mkdir(parents=True, exist_ok=True)
-    if new.is_file():
-        new.replace(old)
-        return
-    aside = old.with_name(f".{old.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if old.exists():
-        old.rename(aside)
-    new.rename(old)
-    shutil.rmtree(aside, ignore_errors=True)
+    return done.get("source") == sha256(source)
 
 
 def _forget_old_variants(folder: Path, step: str) -> None:
     variants = sorted(folder.parent.glob(f"{step}-*"), key=lambda path: path.stat().st_mtime)
     for variant in variants[:-KEPT]:
         shutil.rmtree(variant, ignore_errors=True)
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -5,6 +5,7 @@ from mint_utils.scenario.audit import (
     Detectors,
     Extraction,
     Method,
+    Report,
     Rival,
     Scenario,
     Splits,
@@ -44,6 +45,6 @@ __all__ = [
     "AdaFace", "AdienceFaces", "AnyModel", "AnySource", "Control", "Detectors", "Extraction",
     "FaceSource", "Facenet", "FolderFaces", "FrgcFaces", "Halves", "IjbcFaces", "InsightFace",
     "LfwFaces", "LoadedModel", "ManifestFaces", "Method", "MobileFaceNet", "OnnxFile", "OwnModel",
-    "PhotographFaces", "Published", "RecordioFaces", "References", "Rival", "Role", "Roles",
-    "Scenario", "Splits", "SyntheticFaces", "TrainedIResNet", "fingerprint",
+    "PhotographFaces", "Published", "RecordioFaces", "References", "Report", "Rival", "Role",
+    "Roles", "Scenario", "Splits", "SyntheticFaces", "TrainedIResNet", "fingerprint",
 ]  # fmt: skip

@@ -68,6 +68,13 @@ class Splits(Block):
         return self
 
 
+class Report(Block):
+    """What a report may show to whom it is handed."""
+
+    # hidden: no picture of a face, no activation map, no name and no file name; codes instead
+    faces: Literal["shown", "hidden"] = "shown"
+
+
 class Scenario(Block):
     """One audit, from faces to verdict."""
 
@@ -95,6 +102,7 @@ class Scenario(Block):
     splits: Splits = Splits()
     extraction: Extraction = Extraction()
     cluster: str | None = None  # Dask: `local` or a scheduler's address; changes no result
+    report: Report = Report()
     resamples: int = Field(1000, ge=400)  # of persons, for the intervals
     tiny: dict[str, object] = {}  # dotted overrides of the smallest size that shows the same
 

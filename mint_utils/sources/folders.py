@@ -12,8 +12,9 @@ HIDDEN = (".", "__MACOSX")  # left by notebooks, archives and file managers
 class FolderSource(FileSource):
     """Images of ``root/PERSON/FILE``; the folder's name is the identity.
 
-    With ``depth: 2`` of ``root/RACE/PERSON/FILE`` (BUPT). Persons of one name under two folders
-    are two, told by the names of all.
+    With ``depth: 2`` of ``root/RACE/PERSON/FILE`` (BUPT); RACE is then the ``group`` by which a
+    report counts false alarms. Persons of one name under two folders are two, told by the names
+    of all.
     """
 
     @property
@@ -35,7 +36,10 @@ class FolderSource(FileSource):
         ]
         if not rows:
             raise ValueError(self._nothing_found(root))
-        return pd.DataFrame(rows, columns=["image_id", "identity"])
+        table = pd.DataFrame(rows, columns=["image_id", "identity"])
+        if self.depth > 1:
+            table["group"] = table["image_id"].str.split("/").str[1]
+        return table
 
     def _nothing_found(self, root: Path) -> str:
         """What to do where ``depth`` leads to no image."""

@@ -2,7 +2,8 @@
 
 ``path`` (absolute, or of a file under the table's own folder) and ``identity`` are needed.
 ``image_id`` is how reports call an image (default: its path), ``source`` tells databases of one
-table apart, and ``role`` is each row's own where the scenario says ``role: column``.
+table apart, ``role`` is each row's own where the scenario says ``role: column``, and ``group``
+(of age, of skin, of anything) is what a report counts false alarms by.
 """
 
 import os
@@ -19,7 +20,7 @@ from mint_utils.choices import not_a_choice
 from mint_utils.scenario import Role
 from mint_utils.sources.files import FileSource, refuse_outside
 
-COLUMNS = ["path", "identity", "image_id", "source", "role"]
+COLUMNS = ["path", "identity", "image_id", "source", "role", "group"]
 
 
 class ManifestSource(FileSource):
@@ -44,7 +45,8 @@ class ManifestSource(FileSource):
         return [self.table]
 
     def listed(self) -> pd.DataFrame:
-        columns = ["identity", "role"] if self.spec.role == "column" else ["identity"]
+        more = {"role": self.spec.role == "column", "group": "group" in self._rows}
+        columns = ["identity", *(column for column, is_told in more.items() if is_told)]
         return self._rows[columns].rename_axis("image_id").reset_index()
 
     def file_of(self, image_id: str) -> Path:
