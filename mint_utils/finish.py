@@ -18,7 +18,7 @@ from mint_utils.executed import tell_parameters, tidied
 from mint_utils.hidden import HIDDEN, told
 from mint_utils.inputs import inputs_of, sha256
 from mint_utils.provenance import code_digest
-from mint_utils.report import notebook_html, write_index
+from mint_utils.report import notebook_html, page_digest, write_index
 from mint_utils.run import PACKAGES, STEPS, Run, steps_of
 
 NOT_TOLD = ("working", "done.json", "captions.json")
@@ -90,6 +90,7 @@ def _manifest(run: Run, name: str, overrides: dict, seconds: dict[str, float]) -
         "overrides": overrides if run.scenario.report.faces != HIDDEN else HIDDEN,
         "fingerprint": run.scenario.fingerprint,
         "code": code_digest(),
+        "page": page_digest(),
         "seed": run.scenario.seed,
         "commit": _commit(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

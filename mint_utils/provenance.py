@@ -10,6 +10,7 @@ RUNNERS = {
     "cli.py", "study.py", "report.py", "verify.py", "check.py", "compare.py", "lesson.py", "ask.py",
     "answers.py", "asked_images.py", "grid.py", "grid_tables.py",
     "new_scenario.py", "visibility.py", "finish.py", "executed.py", "inputs.py", "pdf.py",
+    "report_tables.py",
 }  # fmt: skip
 
 
