@@ -1,4 +1,4 @@
-"""The command line: list, init, check, run, grid, ask, compare, verify."""
+"""The command line: list, init, check, run, grid, ask, compare, verify, pdf."""
 
 import json
 import sys
@@ -238,6 +238,22 @@ def verify(report: Annotated[Path, typer.Argument(help="reports/NAME, or just NA
     if found:
         raise typer.Exit(1)
     typer.echo(f"{folder}: every hash matches; metrics, rungs and verdict follow from scores")
+
+
+@app.command()
+def pdf(
+    report: Annotated[Path, typer.Argument(help="reports/NAME, or just NAME")],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="the PDF; default: NAME.pdf beside the report")
+    ] = None,
+) -> None:
+    """Print a report's page as a PDF with Chromium (extra: pip install 'mint-study[pdf]')."""
+    from mint_utils.pdf import print_pdf
+
+    try:
+        typer.echo(print_pdf(report if report.is_dir() else locations.reports() / report, to))
+    except EXPECTED as error:
+        raise _fail(error) from error
 
 
 if __name__ == "__main__":
