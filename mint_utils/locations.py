@@ -37,9 +37,15 @@ def data_folders() -> list[Path]:
 def find(relative: str | Path, what: str) -> Path:
     """First existing ``relative`` under :func:`data_folders` (an absolute path stands for itself).
 
-    Raises FileNotFoundError naming ``what``, every place looked at, and what to do.
+    Raises FileNotFoundError naming ``what``, every place looked at, and what to do; ValueError for
+    a relative path that climbs out of these folders.
     """
     wanted = Path(relative).expanduser()
+    if not wanted.is_absolute() and ".." in wanted.parts:
+        raise ValueError(
+            f"{what}: {str(relative)!r} climbs out of the folders of the data; write an absolute "
+            "path where that is meant"
+        )
     candidates = [wanted] if wanted.is_absolute() else [f / wanted for f in data_folders()]
     for candidate in candidates:
         if candidate.exists():
@@ -50,3 +56,9 @@ def find(relative: str | Path, what: str) -> Path:
         "Put it under data/raw, or set MINT_DATA to the folder that holds it. "
         "data/README.md says how to get each database."
     )
+
+
+def is_inside(file: Path, root: Path) -> bool:
+    """Whether ``file``, links followed, lies under ``root`` or one of :func:`data_folders`."""
+    real = file.resolve()
+    return any(real.is_relative_to(folder.resolve()) for folder in (root, *data_folders()))

@@ -3,14 +3,18 @@
     def model():                       # my_model.py:model, or package.module:model
         return MyNetwork(width=512)    # (B, 3, H, W) -> (B, d)
 
-Unlike weights, a function and a program are run: use only what you trust.
+Unlike weights, a function and a program are run: use only what you trust. A program is run by
+torch, which gives it tensors and nothing else of this machine; pickles inside it are not read.
 """
 
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +29,7 @@ from mint_utils.choices import not_a_choice
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import OwnModel
 
+WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # PyTorch's own switch
 OUTPUT = "output"  # what is tapped of a program whose layers cannot be
 
 
@@ -118,7 +123,8 @@ def _saved(name: str) -> tuple[nn.Module, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TorchScript is going out is not our user's doing
             if file.suffix == ".pt2":
-                module = torch.export.unflatten(torch.export.load(file))
+                with no_pickles():
+                    module = torch.export.unflatten(torch.export.load(file))
             else:
                 module = torch.jit.load(file, map_location="cpu")
     except Exception as error:  # neither loader says what it may raise
@@ -129,6 +135,22 @@ def _saved(name: str) -> tuple[nn.Module, str]:
             "goes into `weights`, beside a `module` that makes the network"
         ) from error
     return module, _sha256(file)
+
+
+@contextmanager
+def no_pickles() -> Iterator[None]:
+    """Whatever torch loads inside, it loads with ``weights_only``.
+
+    torch.export.load asks for the contrary, and so would run the code in a malicious .pt2 file.
+    """
+    before = os.environ.get(WEIGHTS_ONLY)
+    os.environ[WEIGHTS_ONLY] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(WEIGHTS_ONLY)
+        if before is not None:
+            os.environ[WEIGHTS_ONLY] = before
 
 
 def _taps(spec: OwnModel, module: nn.Module) -> tuple[str, ...]:

@@ -91,9 +91,20 @@ class FileSource:
 
     @contextmanager
     def _opened(self, image_id: str) -> Iterator[Image.Image]:
-        """The image's file, as Pillow opens it. Raises UnreadableImage, also where it is used."""
-        with told_as_unreadable(image_id), Image.open(self.file_of(image_id)) as picture:
-            yield picture
+        """The image's file, as Pillow opens it. Raises UnreadableImage, also where it is used.
+
+        Links and absolute paths that lead out of the folder are followed into folders of data only:
+        an archive from elsewhere must not show what lies on this machine.
+        """
+        with told_as_unreadable(image_id):
+            file = self.file_of(image_id)
+            if not locations.is_inside(file, self.root):
+                raise ValueError(
+                    f"lies outside of {self.root}, in {file.resolve().parent}; if that is meant, "
+                    "name that folder in MINT_DATA"
+                )
+            with Image.open(file) as picture:
+                yield picture
 
 
 @contextmanager

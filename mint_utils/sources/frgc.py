@@ -40,10 +40,10 @@ class FrgcSource(FileSource):
         return found
 
     def _signature_set(self, root: Path, name: str) -> Path | None:
+        if Path(name).is_absolute() or ".." in Path(name).parts or not name:
+            return None
         if (root / name).is_file():
             return root / name
-        if Path(name).is_absolute() or not name:
-            return None
         return next(iter(sorted(root.rglob(name))), None)
 
     def listed(self) -> pd.DataFrame:

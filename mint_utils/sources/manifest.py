@@ -1,6 +1,7 @@
 """A table that names images and persons: CSV or Parquet, with the columns of COLUMNS.
 
-``path`` (absolute, or of a file under the table's own folder) and ``identity`` are needed.
+``path`` (of a file under the table's own folder, or absolute, under that or a folder of MINT_DATA)
+and ``identity`` are needed.
 ``image_id`` is how reports call an image (default: its path), ``source`` tells databases of one
 table apart, ``role`` is each row's own where the scenario says ``role: column``, and ``group``
 (of age, of skin, of anything) is what a report counts false alarms by.
