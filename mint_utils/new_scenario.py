@@ -32,6 +32,7 @@ audited_model:
 detectors: {{methods: [vanilla, cnn, calibrated], seeds: 3, samples: 100000}}
 rivals: [embedding_norm, augmentation_consistency]
 controls: {controls}
+report: {{faces: shown}}  # hidden: no face, name or file name in the report, to hand it over
 albums: [2, 4, 8]            # photos of one person that are audited together
 tiny: {{roles.max_images: 4, detectors.seeds: 1, detectors.epochs: 5, detectors.methods: [vanilla]}}
 """
