@@ -4,44 +4,27 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mint_utils import answer_notes
 from mint_utils.evidence.verdict import EXPLAINED, SHOWN
-from mint_utils.figures.style import method_name
+from mint_utils.faces import FaceSet
+from mint_utils.questions import ACCESS, photographs, question
 
-LEVEL = 0.05
 COLUMNS = [
     "unit_kind", "unit", "photos", "access", "contrast", "method", "score", "p_value",
     "smallest_p", "persons", "verdict",
 ]  # fmt: skip
-ACCESS = {  # what may be asked, and what it looks at; from the least that must be handed over
-    "outcome": "embeddings",
-    "activations": "activations",
-    "head_blind": "class centres",
-}
-WHY_NOT = {  # access levels that cannot be asked, and what they need
-    "twin": "reference models, which a report does not keep",
-    "head_named": "the person's class, which a stranger has not",
-}
-QUESTION = {  # contrast -> what is asked of a photograph, a folder of strangers, a person
-    "member_vs_external": {
-        "image": "was this photograph trained on?",
-        "folder": "were photographs in it trained on, whichever they are?",
-        "album": "was this person used, with these very photographs?",
-    },
-    "held_out_vs_external": {
-        "image": "was the person in this photograph used?",
-        "folder": "were persons in it used, whoever they are?",
-        "album": "was this person used, with other photographs than these?",
-    },
-}
+RANKED = {"p_value": "rank", "smallest_p": "smallest_rank"}  # what photographs have instead
 
 
 @dataclass(frozen=True)
 class Answer:
-    """p-values of the asked images, of the folder they are in, and of the person they show.
+    """Where the asked images, their folder and the person they show stand among strangers.
 
     ``images``, ``folder`` (as a set of different persons) and ``person`` have COLUMNS, a row for
     each rung that speaks: ``score`` is larger for a likelier member, ``verdict`` is what the run's
-    report says of that rung. ``skipped`` has image_id and why.
+    report says of that rung. ``skipped`` has image_id and why, ``quality`` the columns of
+    photo_quality.py, a row an image. Photographs that are ranked among the run's own strangers,
+    who were photographed otherwise, have no p-value: :attr:`is_rank`.
     """
 
     run: str
@@ -53,187 +36,130 @@ class Answer:
     folder: pd.DataFrame
     person: pd.DataFrame
     skipped: pd.DataFrame
+    others: int  # files that are no pictures
     copies: int  # images that are copies of an earlier one
     tested: int  # images of persons whom the run itself tested
+    faces: FaceSet  # what was scored
+    quality: pd.DataFrame
+    photos: bool  # faces were found in photographs and cropped
+    usual: str  # what nearly all of the run's own faces look like; "" if they are not here
+    strangers: int  # persons named to rank among; 0 for the run's own
+    strangers_left_out: tuple[str, ...]
+
+    @property
+    def is_rank(self) -> bool:
+        """Whether the numbers are ranks among other kinds of pictures, and no p-values."""
+        return self.photos and not self.strangers
 
     @property
     def table(self) -> pd.DataFrame:
-        """Every p-value, a row each."""
+        """Every p-value, a row each; called rank where it is no more than that."""
         parts = [part for part in (self.images, self.folder, self.person) if len(part)]
-        return pd.concat(parts, ignore_index=True)
+        whole = pd.concat(parts, ignore_index=True)
+        return whole.rename(columns=RANKED) if self.is_rank else whole
 
     @property
     def warnings(self) -> list[str]:
         """What must be read before any number."""
-        return [*_of_verdicts(self.table), *_of_the_set(self.assignment)]
+        return answer_notes.warnings(self)
 
     @property
     def notes(self) -> list[str]:
         """How the numbers came to be, and what they do not prove."""
-        return [*_of_numbers(self), *_of_photographs(self), *_limits(self.left_out)]
+        return answer_notes.notes(self)
+
+    @property
+    def shows(self) -> list[str]:
+        """What the numbers do say."""
+        return answer_notes.shows(self)
 
 
 def in_words(answer: Answer) -> str:
     """The whole answer, for people who are no statisticians."""
-    asked = _photographs(answer.images["unit"].nunique())
-    lines = [f"{asked} in {answer.path}, asked of the run {answer.run!r}"]
+    asked = photographs(answer.images["unit"].nunique())
+    lines = [f"{asked} in {answer.path}, asked of the run {answer.run!r}", read_how(answer)]
     lines += _section("READ THIS FIRST", answer.warnings)
-    lines += ["", f"EACH PHOTOGRAPH: {_question(answer.images)}"]
-    lines += ["Of 100 photographs of persons the model never saw, so many score as high:"]
+    if answer.photos:
+        lines += ["", "THE PHOTOGRAPHS: which face was taken, and how good it is"]
+        lines += [f"Nearly all of the run's own faces have {answer.usual}."]
+        lines += [f"  {row['image_id']}: {face_in_words(row)}" for row in records(answer.quality)]
+    lines += ["", f"EACH PHOTOGRAPH: {question(answer.images)}", of_hundred(answer, answer.images)]
     for unit, rows in answer.images.groupby("unit", sort=False):
-        lines += [f"  {unit}: " + "; ".join(map(_so_many, rows.to_dict("records")))]
-    lines += _folder(answer.folder) + _person(answer.person)
+        lines += [f"  {unit}: " + "; ".join(_so_many(answer, row) for row in records(rows))]
+    for rows in together(answer):
+        whole = "FOLDER" if rows["unit_kind"].iloc[0] == "folder" else "PERSON"
+        lines += ["", f"THE {whole}: {question(rows)}", of_hundred(answer, rows)]
+        lines += [f"  {_so_many(answer, row)}" for row in records(rows)]
+    lines += _section("WHAT THIS SHOWS", answer.shows)
     lines += _section("WHAT THIS DOES NOT PROVE", answer.notes)
     return "\n".join(lines)
+
+
+def records(table: pd.DataFrame) -> list[dict]:
+    return table.to_dict("records")
+
+
+def together(answer: Answer) -> list[pd.DataFrame]:
+    """The rows of the folder, and those of each question and size of album about the person."""
+    albums = answer.person.groupby(["contrast", "photos"], sort=False)
+    return [rows for rows in (answer.folder, *(rows for _, rows in albums)) if len(rows)]
+
+
+def read_how(answer: Answer) -> str:
+    """A sentence: whether faces were looked for."""
+    if answer.photos:
+        return "Taken as photographs: faces were found and cropped as the run's own faces are."
+    if not answer.usual:
+        return "Taken as aligned images; the run's faces are not here to compare their crop with."
+    return "Taken as aligned images: cropped as the run's own faces are."
+
+
+def of_hundred(answer: Answer, rows: pd.DataFrame) -> str:
+    """What the numbers of ``rows`` count, all of one unit."""
+    kind, count = rows["unit_kind"].iloc[0], rows["photos"].iloc[0]
+    who = "persons the model never saw"
+    if answer.strangers:
+        who = "the strangers that were named"
+    elif answer.photos:
+        who = "the run's strangers"
+    said = {
+        "image": f"Of 100 photographs of {who}, so many score as high",
+        "folder": f"Of 100 sets of {count} drawn from these and photographs of {who} shuffled "
+        "together, so many score as high on average",
+        "album": f"Of 100 of {who}, so many have {count} photographs that together score as high",
+    }
+    said["album"] = said["album"].replace("100 of persons", "100 persons")
+    return said[kind] + (" (a rank among them, not a probability):" if answer.is_rank else ":")
+
+
+def so_many(row: dict) -> str:
+    """Of 100 strangers, in words."""
+    p = row["p_value"]
+    if pd.isna(p):
+        return "nobody to compare with"
+    if p <= row["smallest_p"] * (1 + 1e-9):
+        return f"as few as {row['persons']} persons can show"
+    return f"about {100 * p:.0f}" if p >= 0.01 else "fewer than 1"
+
+
+def face_in_words(row: dict) -> str:
+    """Which face of a photograph, how large, what is unusual; a row of ``quality``."""
+    which = row["chosen"] if row["faces"] == 1 else f"{row['chosen']}, of {row['faces']}"
+    said = [f"{which}, {row['face_pixels']:.0f} pixels, sharpness {row['sharpness']:.0f}"]
+    said += [row["unlike"]] if row["unlike"] else []
+    said += [f"a copy of {row['copy_of']}"] if row["copy_of"] else []
+    return "; ".join(said)
 
 
 def _section(title: str, items: list[str]) -> list[str]:
     return ["", title, *(f"- {item}" for item in items)] if items else []
 
 
-def _folder(folder: pd.DataFrame) -> list[str]:
-    if folder.empty:
-        return []
-    return [
-        "",
-        f"THE FOLDER: {_question(folder)}",
-        f"Of 100 sets of {folder['photos'].iloc[0]} drawn from these and strangers' photographs "
-        "shuffled together, so many score as high on average:",
-        *(f"  {_so_many(row)}" for row in folder.to_dict("records")),
-    ]
-
-
-def _person(person: pd.DataFrame) -> list[str]:
-    lines = []
-    for (_, photos), rows in person.groupby(["contrast", "photos"], sort=False):
-        lines += [
-            "",
-            f"THE PERSON: {_question(rows)}",
-            f"Of 100 persons the model never saw, so many have {photos} photographs that together "
-            "score as high:",
-            *(f"  {_so_many(row)}" for row in rows.to_dict("records")),
-        ]
-    return lines
-
-
-def _so_many(row: dict) -> str:
-    p, verdict = row["p_value"], row["verdict"]
-    if pd.isna(p):
-        said = "nobody to compare with"
-    elif p <= row["smallest_p"] * (1 + 1e-9):
-        said = f"as few as {row['persons']} persons can show (p {p:.2g}, the smallest possible)"
-    else:
-        said = f"about {100 * p:.0f}" if p >= 0.01 else "fewer than 1"
-        said += f" (p {p:.2g})"
-    tag = " [may be the dataset]" if verdict == EXPLAINED else " [not shown to work]"
-    return f"{ACCESS[row['access']]}, {said}{'' if verdict == SHOWN else tag}"
-
-
-def _of_verdicts(table: pd.DataFrame) -> list[str]:
-    """A sentence for each question with rungs that are not shown in the run's report."""
-    rungs = table[(table["unit_kind"] != "folder") & (table["verdict"] != SHOWN)]
-    rungs = rungs.drop_duplicates(["access", "contrast", "photos"])
-    found = []
-    for (_, _, verdict), rows in rungs.groupby(["unit_kind", "contrast", "verdict"], sort=False):
-        who = " and ".join(_speaker(row) for row in rows.to_dict("records"))
-        why = "The audit could not show that this works: its numbers may mean nothing."
-        if verdict == EXPLAINED:
-            why = "Something that knows nothing of the training tells as much: the numbers can "
-            why += "reflect the difference between the datasets."
-        found.append(f'Asked "{_question(rows)}", {who}: the run\'s verdict is "{verdict}". {why}')
-    return found
-
-
-def _question(rows: pd.DataFrame) -> str:
-    return QUESTION[rows["contrast"].iloc[0]][rows["unit_kind"].iloc[0]]
-
-
-def _speaker(row: dict) -> str:
-    method, _, aad = row["method"].removesuffix(" (reversed)").partition(" on ")
-    return f"{ACCESS[row['access']]} ({method_name(method, aad)})"
-
-
-def _of_the_set(assignment: str) -> list[str]:
-    if assignment != "observed":
-        return []
-    return [
-        "Who is a member was stated, not drawn by chance: the run's members and externals may "
-        "differ in more than training, and so may these photographs. Any number can reflect that."
-    ]
-
-
-def _of_numbers(answer: Answer) -> list[str]:
-    found, images = [], answer.images
-    count, smallest = images["unit"].nunique(), images["smallest_p"].max()
-    if smallest > LEVEL:
-        found.append(
-            f"With {images['persons'].min()} persons to compare with no p-value can be below "
-            f"{smallest:.2g}: no photograph can be called unusual at {LEVEL}."
-        )
-    elif count > 1:
-        low = images.assign(low=images["p_value"] <= LEVEL).groupby("access", sort=False)["low"]
-        here = ", ".join(f"{ACCESS[access]} {number}" for access, number in low.sum().items())
-        found.append(
-            f"{count} photographs were asked about, and p-values are not corrected for that: were "
-            f"none of them used, about {LEVEL * count:.2g} would be at or below {LEVEL} by chance. "
-            f"Here: {here}."
-        )
-    if images["access"].nunique() > 1 or len(answer.person) > 1:
-        found.append(
-            "Every kind of access, and every question, is another look at the same photographs: "
-            "decide beforehand which one counts. The smallest number is not the answer."
-        )
-    return found
-
-
-def _of_photographs(answer: Answer) -> list[str]:
-    found = []
-    if len(answer.skipped):
-        names = ", ".join(answer.skipped["image_id"])
-        found.append(f"Left out, could not be read: {_photographs(len(answer.skipped))}: {names}.")
-    if answer.copies:
-        found.append(
-            f"Copies of another one, by pixels or by look: {_photographs(answer.copies)}. Counted "
-            "once in what is said of the folder or the person."
-        )
-    different = answer.images["unit"].nunique() - answer.copies
-    for album in sorted(set(answer.person["photos"])):
-        if album < different:
-            found.append(
-                f"{album} of the {different} different photographs, drawn by chance and always the "
-                f"same, make the album of {album}."
-            )
-    if answer.tested:
-        found.append(
-            f"Of persons whom the run itself tested: {_photographs(answer.tested)}. Its report "
-            "says whether they were members."
-        )
-    if answer.one_person:
-        found.append(
-            "All of one person: the p-values of the single photographs go together and must not be "
-            "combined. Photographs of one occasion can score high because they look alike: the "
-            "run's albums are of several."
-        )
-    elif len(answer.folder):
-        found.append(
-            "The folder's p-value takes every photograph to show another person. Several of one "
-            "person make it look stronger than it is: ask about those with --one-person."
-        )
-    return found
-
-
-def _limits(left_out: tuple[str, ...]) -> list[str]:
-    found = [
-        "A p-value says how unusual a score is for somebody the model never saw. It is not the "
-        "probability that the photograph was used, and a large one does not show that it was not.",
-        "It holds for photographs like those the run compares with: the same crop, source and "
-        "quality. Others can score higher or lower for that reason alone.",
-    ]
-    if left_out:
-        needs = "; ".join(WHY_NOT.get(access, access) for access in left_out)
-        found.append(f"Left out: methods of the run that need {needs}.")
-    return found
-
-
-def _photographs(count: int) -> str:
-    return f"{count} photograph{'' if count == 1 else 's'}"
+def _so_many(answer: Answer, row: dict) -> str:
+    said, p, called = so_many(row), row["p_value"], "rank" if answer.is_rank else "p"
+    if p <= row["smallest_p"] * (1 + 1e-9):
+        said += f" ({called} {p:.2g}, the smallest possible)"
+    elif not pd.isna(p):
+        said += f" ({called} {p:.2g})"
+    tag = " [may be the dataset]" if row["verdict"] == EXPLAINED else " [not shown to work]"
+    return f"{ACCESS[row['access']]}, {said}{'' if row['verdict'] == SHOWN else tag}"

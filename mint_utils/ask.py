@@ -1,120 +1,84 @@
 """Images of unknown membership, asked of a finished run.
 
-The run's own methods speak, on the run's own model, ranked among the run's calibrate persons.
-Nothing is fitted, nothing is chosen, and nothing of the images is kept.
+The run's own methods speak, on the run's own model, ranked among the run's calibrate persons or
+among strangers whom somebody names. Nothing is fitted, nothing is chosen, nothing is kept.
 """
 
-import json
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
-from mint_utils.activations.extract import extract
-from mint_utils.activations.recorded import Activations
-from mint_utils.albums import SIGNALS, head_of_mean, mean_scores, similarity_and_spread
-from mint_utils.answers import ACCESS, COLUMNS, Answer
-from mint_utils.asked_images import asked_images, counted, refuse_used, shown_by_test
-from mint_utils.audited import reopen
-from mint_utils.chance import chance
-from mint_utils.detectors import Detector
+from mint_utils.answers import COLUMNS, Answer
+from mint_utils.asked_images import (
+    Asked,
+    asked_images,
+    counted,
+    holds_photographs,
+    refuse_used,
+    shown_by_test,
+)
+from mint_utils.asked_photographs import asked_photographs
+from mint_utils.asked_scores import AskedScores, first_drawn
+from mint_utils.audited import AuditedModel, reopen
+from mint_utils.calibrate_faces import CalibrateFaces
 from mint_utils.evidence.conformal import album_p_value, folder_p_value, image_p_values
-from mint_utils.evidence.rungs import scores_of
-from mint_utils.faces import FaceSet
+from mint_utils.finished_run import FinishedRun, finished_run
 from mint_utils.known_images import known_images
-from mint_utils.rivals import RIVALS
-from mint_utils.scenario import Scenario
-from mint_utils.scores import detector_inputs
-from mint_utils.trials import Trial, batch_norm_needed, views_needed
-
-# Both ask about a person who has no image on the other side; the first is the paper's.
-IMAGES_ASK = ("member_vs_external", "held_out_vs_external")
-PERSONS_ASK = ("held_out_vs_external", "member_vs_external")
+from mint_utils.photo_quality import quality
+from mint_utils.questions import ACCESS, IMAGES_ASK, PERSONS_ASK
+from mint_utils.sources import UnreadableImage
+from mint_utils.strangers import Strangers, strangers_in
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """What a report keeps of a run for asking it."""
-
-    report: Path
-    scenario: Scenario
-
-    @property
-    def models(self) -> Path:
-        return self.report / "models"
-
-    @cached_property
-    def rungs(self) -> pd.DataFrame:
-        return pd.read_csv(self._kept("tables/rungs.csv"))
-
-    @cached_property
-    def calibrate(self) -> pd.DataFrame:
-        """Scores to rank among: the long table of score_table.py, externals of calibrate only."""
-        table = pd.read_parquet(self._kept("models/calibrate.parquet"))
-        return table[(table["target"] == "audited") & (table["split"] == "calibrate")]
-
-    def detector(self, method: str, aad: str, seed: int) -> Detector:
-        return Detector.load(self._kept(f"models/audited/{method}-{aad}-{seed}.safetensors"))
-
-    def _kept(self, name: str) -> Path:
-        file = self.report / name
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"{file} is missing, so this run cannot be asked: make its report again with "
-                f"`mint-study run {self.scenario.name}`"
-            )
-        return file
-
-
-def finished_run(report: Path) -> FinishedRun:
-    """Open a report. FileNotFoundError, ValueError that say what to do if it cannot be asked."""
-    manifest = report / "manifest.json"
-    if not manifest.is_file():
-        raise FileNotFoundError(
-            f"{report} is not a finished report: run `mint-study run {report.name}` first"
-        )
-    try:
-        scenario = Scenario.model_validate(json.loads(manifest.read_text())["scenario"])
-    except ValidationError as error:
-        raise ValueError(
-            f"{report} was made by another version of this study: run `mint-study run "
-            f"{report.name}` again"
-        ) from error
-    run = FinishedRun(report, scenario)
-    if not (run.calibrate["role"] == "external").any():
-        raise ValueError(
-            f"{run.scenario.name} has no calibrate persons to rank anybody among: run it with "
-            "`splits` that give some, such as {fit: 0, calibrate: 0.5, test: 0.5}"
-        )
-    return run
-
-
-def ask(report: Path, folder: Path, one_person: bool = False) -> Answer:
-    """p-values of the aligned images under ``folder``, one each and for all of them together.
+def ask(
+    report: Path,
+    folder: Path,
+    one_person: bool = False,
+    photos: bool | None = None,
+    reference: Path | None = None,
+    strangers: Path | None = None,
+) -> Answer:
+    """p-values of the images under ``folder``, one each and for all of them together.
 
     With ``one_person`` they all show the same person and are audited as an album; else they are
-    taken to show different persons, and the folder as a whole has a p-value. Raises ValueError or
-    FileNotFoundError, saying what to do, where the run cannot answer.
+    taken to show different persons, and the folder as a whole has a p-value. ``photos`` says
+    whether faces have to be found and cropped first (None: see for yourself). ``reference`` is a
+    photograph of the person who is meant. ``strangers`` has a folder a person, of persons whom the
+    model never saw, photographed as those asked about: these are ranked among them. Raises
+    ValueError or FileNotFoundError, saying what to do, where the run cannot answer.
     """
     run = finished_run(report)
     known = known_images(run.models)
     rungs = _image_rungs(run)
-    found = asked_images(folder, run.scenario)
-    faces, table = found.faces, found.faces.table
+    model, calibrate = reopen(run.scenario, run.models), _calibrate_faces(run)
+    if photos is None:
+        photos = reference is not None or _holds_photographs(folder, run, calibrate)
+    reader = Reader(run, model, calibrate, photos)
+    asked = reader.asked(folder, one_person, reference)
+    table = asked.faces.table
     refuse_used(table, known, folder)
     once = counted(table)
     albums = _album_rungs(run, int(once.sum())) if one_person else []
     with TemporaryDirectory() as nowhere:
-        images = Asked(run, _recorded(run, faces, Path(nowhere)))
-        of_images = [row for rung in rungs for row in _image_rows(images, rung)]
+        scores = AskedScores(run, model, asked.faces, Path(nowhere) / "asked")
+        among = run
+        if strangers:
+            chosen = one_person or reference is not None
+            others, left_out = strangers_in(
+                strangers, folder, lambda person: reader.asked(person, chosen)
+            )
+            their_scores = AskedScores(run, model, others, Path(nowhere) / "strangers")
+            among = Strangers(strangers, their_scores, left_out)
+            among.refuse(table, known)
+            albums = among.with_enough(albums)
+        of_images = [row for rung in rungs for row in _image_rows(scores, rung, among)]
         of_folder = []
-        if once.sum() > 1 and not one_person:
-            of_folder = [_folder_row(images, rung, once, folder) for rung in rungs]
-        of_person = [_album_row(images, rung, once, table, folder) for rung in albums]
+        if once.sum() > 1 and not one_person and reference is None:
+            of_folder = [_folder_row(scores, rung, once, folder, among) for rung in rungs]
+        of_person = [_album_row(scores, rung, once, folder, among) for rung in albums]
     return Answer(
         run=run.scenario.name,
         assignment=run.scenario.assignment,
@@ -124,10 +88,55 @@ def ask(report: Path, folder: Path, one_person: bool = False) -> Answer:
         images=pd.DataFrame(of_images, columns=COLUMNS),
         folder=pd.DataFrame(of_folder, columns=COLUMNS),
         person=pd.DataFrame(of_person, columns=COLUMNS),
-        skipped=found.skipped,
+        skipped=asked.skipped,
+        others=asked.others,
         copies=int((~once).sum()),
         tested=shown_by_test(table, known, folder),
+        faces=asked.faces,
+        quality=quality(asked, calibrate),
+        photos=photos,
+        usual=calibrate.usual if calibrate else "",
+        strangers=among.persons if strangers else 0,
+        strangers_left_out=among.left_out if strangers else (),
     )
+
+
+def _calibrate_faces(run: FinishedRun) -> CalibrateFaces | None:
+    """The run's own faces, None if they are not on this machine any more."""
+    calibrate = CalibrateFaces(run)
+    try:
+        return calibrate if calibrate.images else None
+    except (FileNotFoundError, UnreadableImage):
+        return None
+
+
+def _holds_photographs(folder: Path, run: FinishedRun, calibrate: CalibrateFaces | None) -> bool:
+    return calibrate is not None and holds_photographs(folder, run.scenario, calibrate)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads folders for one question: aligned images, or faces found in photographs."""
+
+    run: FinishedRun
+    model: AuditedModel
+    calibrate: CalibrateFaces | None
+    photos: bool
+
+    def asked(self, folder: Path, one_person: bool, reference: Path | None = None) -> Asked:
+        if not self.photos and reference is not None:
+            raise ValueError(
+                "--reference says whose face to take in a photograph; aligned images show one each"
+            )
+        if not self.photos:
+            return asked_images(folder, self.run.scenario)
+        if self.calibrate is None:
+            raise FileNotFoundError(
+                f"the faces of {self.run.scenario.name} are not here, so it cannot be told how to "
+                "crop photographs like them: set MINT_DATA to their folder, or ask with --aligned "
+                "about images that are cropped already"
+            )
+        return asked_photographs(folder, self.calibrate, self.model, one_person, reference)
 
 
 def _image_rungs(run: FinishedRun) -> list[dict]:
@@ -164,79 +173,22 @@ def _album_rungs(run: FinishedRun, photos: int) -> list[dict]:
     return largest.loc[order.sort_values().index].to_dict("records")
 
 
-def _recorded(run: FinishedRun, faces: FaceSet, folder: Path) -> Activations:
-    """The images through the run's audited model, as the run did it; the store is in ``folder``."""
-    maps = np.full(len(faces), "cnn" in run.scenario.detectors.methods)
-    return extract(
-        reopen(run.scenario, run.models), faces, target="audited", maps_for=maps,
-        views=views_needed(run.scenario), batch_norm=batch_norm_needed(run.scenario), root=folder,
-        how=run.scenario.extraction,
-    )  # fmt: skip
-
-
-class Asked:
-    """The asked images' scores by a rung's method, oriented as the rung has them."""
-
-    def __init__(self, run: FinishedRun, activations: Activations):
-        self.run, self.activations = run, activations
-
-    def images(self, rung: dict) -> np.ndarray:
-        """float64 (n,): each image by the rung's image method; detectors by the mean of seeds."""
-        sign, method, aad = _spoken(rung)
-        if method in RIVALS:
-            return sign * RIVALS[method].score(self.activations, aad).astype(float)
-        trial = Trial(method, "mint", aad, rung["access"])
-        inputs = detector_inputs(trial, self.activations, np.arange(len(self.activations)))
-        seeds = range(self.run.scenario.detectors.seeds)
-        scores = [self.run.detector(method, aad, seed).score(inputs) for seed in seeds]
-        return sign * np.mean(scores, axis=0).astype(float)
-
-    def album(self, rung: dict, rows: np.ndarray) -> float:
-        """The images ``rows`` as one album."""
-        sign, method, _ = _spoken(rung)
-        album = pd.DataFrame({"rows": [rows]})
-        if method not in SIGNALS:
-            return float(mean_scores(self.images(rung), album)[0])
-        embedding = self.activations.vector("outcome")
-        if method == "head_of_mean":
-            return sign * float(head_of_mean(embedding, self.activations.head(), album)[0])
-        place = ("similarity", "spread").index(method)
-        return sign * float(similarity_and_spread(embedding, album)[0, place])
-
-    def ranked_among(self, rung: dict) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and persons of the calibrate externals that the rung compares."""
-        scores = scores_of(self.run.calibrate, rung)
-        externals = scores[scores["role"] == "external"]
-        return externals["score"].to_numpy(), externals["identity"].to_numpy()
-
-
-def _spoken(rung: dict) -> tuple[int, str, str]:
-    """Sign, method and kind of data of a rung's ``method``, as rungs.csv names it."""
-    method, _, aad = rung["method"].removesuffix(" (reversed)").partition(" on ")
-    return -1 if rung["method"].endswith(" (reversed)") else 1, method, aad
-
-
-def _image_rows(images: Asked, rung: dict) -> list[dict]:
-    scores, known = images.images(rung), images.ranked_among(rung)
+def _image_rows(asked: AskedScores, rung: dict, among: FinishedRun | Strangers) -> list[dict]:
+    scores, known = asked.images(rung), among.ranked_among(rung)
     p_values = image_p_values(scores, *known)
-    units = zip(images.activations.image_ids, scores, p_values, strict=True)
+    units = zip(asked.faces.table["image_id"], scores, p_values, strict=True)
     return [_row(rung, "image", unit, 1, score, p, known) for unit, score, p in units]
 
 
-def _folder_row(images: Asked, rung: dict, once: np.ndarray, folder: Path) -> dict:
-    scores, known = images.images(rung)[once], images.ranked_among(rung)
-    p = folder_p_value(scores, *known, seed=images.run.scenario.seed)
+def _folder_row(asked: AskedScores, rung: dict, once: np.ndarray, folder: Path, among) -> dict:
+    scores, known = asked.images(rung)[once], among.ranked_among(rung)
+    p = folder_p_value(scores, *known, seed=asked.run.scenario.seed)
     return _row(rung, "folder", str(folder), len(scores), scores.mean(), p, known)
 
 
-def _album_row(images: Asked, rung: dict, once: np.ndarray, table: pd.DataFrame, folder) -> dict:
-    """Which photos make the album depends on their pixels, not on their names."""
-    seed = images.run.scenario.seed
-    drawn = sorted(
-        np.flatnonzero(once), key=lambda row: chance(seed, "asked", table["digest"][row])
-    )
-    rows, known = np.array(drawn[: rung["k"]]), images.ranked_among(rung)
-    score = images.album(rung, rows)
+def _album_row(asked: AskedScores, rung: dict, once: np.ndarray, folder: Path, among) -> dict:
+    rows = first_drawn(asked.faces.table, np.flatnonzero(once), rung["k"], asked.run.scenario.seed)
+    score, known = asked.album(rung, rows), among.ranked_among(rung)
     return _row(rung, "album", str(folder), rung["k"], score, album_p_value(score, *known), known)
 
 

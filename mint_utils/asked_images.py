@@ -1,65 +1,121 @@
-"""Images that somebody asks about: read as the run's own were, refused where the run used them."""
+"""Aligned images that somebody asks about: read as the run's own, refused where it used them.
 
+Photographs that have to be cropped first are the business of asked_photographs.py.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mint_utils.calibrate_faces import CalibrateFaces
+from mint_utils.chance import chance
 from mint_utils.faces import COLUMNS, FaceSet
-from mint_utils.hygiene import Inspection, inspect
+from mint_utils.hygiene import inspect
 from mint_utils.near_duplicates import near_duplicates
+from mint_utils.photographs import (
+    HEIC,
+    PHOTOGRAPH_ENDINGS,
+    PhotographFolder,
+    opened,
+    photographs_in,
+)
 from mint_utils.scenario import Scenario
-from mint_utils.sources import SOURCES, Source
-from mint_utils.sources.folders import HIDDEN, IMAGE_ENDINGS, FolderSource
+from mint_utils.sources import SOURCES, Source, UnreadableImage
+from mint_utils.sources.folders import FolderSource
 
+SAMPLE = 12  # pictures by which it is told whether a folder holds aligned images or photographs
 USED = {  # split -> what the run did with it, so that it cannot answer about it
     "fit": "the run's methods were fitted or chosen on this person",
-    "calibrate": "the run's p-values rank among this person's scores",
+    "calibrate": "the run ranks others among this person's scores",
 }
 
 
-def asked_images(folder: Path, scenario: Scenario) -> Inspection:
-    """Every image under ``folder``, subfolders too, in the role ``query``; ids are paths in it.
+@dataclass(frozen=True)
+class Asked:
+    """Faces that are scored, and what became of the other files in their folder.
+
+    ``faces`` are in the role ``query`` with digests, a row a picture, ids as photographs.py names
+    files. ``found`` has a row a face: ``image_id``, ``faces`` (how many its picture shows),
+    ``chosen`` (why this one) and ``face_pixels`` (the crop's side in the picture).
+    ``skipped`` has image_id and why, ``others`` counts files that are no pictures.
+    """
+
+    faces: FaceSet
+    found: pd.DataFrame
+    skipped: pd.DataFrame
+    others: int
+
+
+def asked_images(folder: Path, scenario: Scenario) -> Asked:
+    """Every image under ``folder``, subfolders too, taken as it is.
 
     Raises NotADirectoryError if there is no folder, ValueError if no image in it can be read.
     """
+    listed = listed_in(folder)
+    inspected = inspect(as_queries(list(listed.files), _source(folder, listed.files, scenario)))
+    faces, skipped = inspected.faces, inspected.skipped
+    skipped["why"] = [
+        why.removeprefix(f"{name}: ")
+        for name, why in zip(skipped["image_id"], skipped["why"], strict=True)
+    ]
+    links = pd.DataFrame(listed.skipped.items(), columns=["image_id", "why"])
+    found = faces.table[["image_id"]].assign(faces=1, chosen="as it is")
+    found["face_pixels"] = [float(min(faces.read(row).shape[:2])) for row in range(len(faces))]
+    return Asked(faces, found, pd.concat([skipped, links], ignore_index=True), listed.others)
+
+
+def listed_in(folder: Path) -> PhotographFolder:
+    """The pictures under ``folder``, or an error that says what to do where there is none."""
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder: name one that holds aligned images")
-    source = _source(folder.resolve(), scenario)
-    table = source.images()
-    if table.empty:
-        endings = ", ".join(sorted(IMAGE_ENDINGS))
+        raise NotADirectoryError(f"{folder} is no folder: name one that holds images")
+    listed = photographs_in(folder)
+    if not listed.files:
+        endings = ", ".join(sorted(PHOTOGRAPH_ENDINGS))
         raise ValueError(f"no images in {folder} or its subfolders: expected {endings} files")
-    asked = {"identity": "query", "source": "query", "role": "query", "split": "query"}
-    table = table.assign(**asked, set_aside=False)[[*COLUMNS, "set_aside"]]
-    return inspect(FaceSet(table, {"query": source}))
+    return listed
 
 
-def _source(folder: Path, scenario: Scenario) -> Source:
-    """Reads a file as the run's first source of folders does, which may crop it (LFW).
+def as_queries(image_ids: list[str], source: Source) -> FaceSet:
+    """Images of a source as a face set: one person, role and split, all called ``query``."""
+    asked = dict.fromkeys(("identity", "source", "role", "split"), "query")
+    table = pd.DataFrame({"image_id": image_ids}).assign(**asked, set_aside=False)
+    return FaceSet(table[[*COLUMNS, "set_aside"]], {"query": source})
 
-    Faces are found and aligned if those of any source of the run were.
+
+def holds_photographs(folder: Path, scenario: Scenario, calibrate: CalibrateFaces) -> bool:
+    """Whether most pictures under ``folder`` have to be cropped before the run can be asked.
+
+    Of SAMPLE pictures drawn by chance, those in which no face is found are not counted.
     """
+    files, crops = listed_in(folder).files, []
+    source = _source(folder, files, scenario)
+    for name in sorted(files, key=lambda name: chance(0, "sample", name))[:SAMPLE]:
+        try:
+            is_crop = files[name].suffix.lower() not in HEIC
+            crops.append(is_crop and calibrate.is_such_a_crop(source.read(name)))
+        except UnreadableImage:
+            continue
+    return sum(crop is False for crop in crops) > sum(crop is True for crop in crops)
+
+
+def _source(folder: Path, listed: dict[str, Path], scenario: Scenario) -> Source:
+    """Reads a file as the run's first source of folders does, which may crop it (LFW)."""
     kinds = [SOURCES[spec.kind] for spec in scenario.faces]
     files = next((kind for kind in kinds if issubclass(kind, FolderSource)), FolderSource)
 
     class QuerySource(files):
-        root, group = folder, ""
-        align = any(getattr(spec, "align", False) for spec in scenario.faces)
+        root, group, align = folder, "", False
 
         def __init__(self):
             pass
 
-        def images(self) -> pd.DataFrame:
-            paths = (file.relative_to(folder) for file in sorted(folder.rglob("*")))
-            found = [
-                path.as_posix()
-                for path in paths
-                if path.suffix.lower() in IMAGE_ENDINGS
-                and not any(part.startswith(HIDDEN) for part in path.parts)
-                and (folder / path).is_file()
-            ]
-            return pd.DataFrame({"image_id": found})
+        def read(self, image_id: str) -> np.ndarray:
+            try:
+                return self.crop(image_id, opened(listed[image_id]))
+            except UnreadableImage as error:
+                raise UnreadableImage(f"{image_id}: {error}") from error
 
     return QuerySource()
 

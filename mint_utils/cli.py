@@ -173,26 +173,51 @@ def grid(
 @app.command()
 def ask(
     name: Annotated[str, typer.Argument(help="a scenario that was run")],
-    folder: Annotated[Path, typer.Argument(help="aligned images, cropped as those of the run")],
+    folder: Annotated[Path, typer.Argument(help="photographs, or images cropped as the run's")],
     one_person: Annotated[
         bool, typer.Option("--one-person", help="they all show the same person")
+    ] = False,
+    photos: Annotated[
+        bool | None,
+        typer.Option("--photos/--aligned", help="find and crop faces, or not  [default: as seen]"),
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="a photograph of the person who is meant")
+    ] = None,
+    strangers: Annotated[
+        Path | None,
+        typer.Option("--strangers", help="others photographed alike: a subfolder a person"),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="write the answer as one HTML page as well")
+    ] = None,
+    with_faces: Annotated[
+        bool, typer.Option("--with-faces", help="show the faces on that page")
     ] = False,
     csv: Annotated[
         Path | None, typer.Option("--csv", help="write every number to this file as well")
     ] = None,
 ) -> None:
-    """Ask a finished run about images of unknown membership: a p-value each, in words.
+    """Ask a finished run about images of unknown membership, in words.
 
-    Subfolders are looked into; nothing of the images is kept.
-    Example: mint-study ask lfw ~/photos/me --one-person
+    Subfolders are looked into; nothing of the images is kept but what is asked for.
+    Example: mint-study ask lfw ~/photos/me --one-person --page answer.html
     """
+    from mint_utils.answer_page import write_page
     from mint_utils.answers import in_words
     from mint_utils.ask import ask as asked
 
     try:
-        answer = asked(_report_of(name), folder, one_person)
+        for file in (page, csv):
+            if file and not file.parent.is_dir():
+                raise NotADirectoryError(f"{file} cannot be written: {file.parent} is no folder")
+        if with_faces and not page:
+            raise ValueError("--with-faces is about the page: name one with --page FILE.html")
+        answer = asked(_report_of(name), folder, one_person, photos, reference, strangers)
         if csv:
             answer.table.to_csv(csv, index=False)
+        if page:
+            write_page(answer, page, with_faces)
     except (*EXPECTED, FloatingPointError) as error:
         raise _fail(error) from error
     typer.echo(in_words(answer))

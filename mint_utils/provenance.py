@@ -7,10 +7,12 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # These run, show or check a study; they cannot change what a step computes.
 RUNNERS = {
-    "cli.py", "study.py", "report.py", "verify.py", "check.py", "compare.py", "lesson.py", "ask.py",
-    "answers.py", "asked_images.py", "grid.py", "grid_tables.py",
-    "new_scenario.py", "visibility.py", "finish.py", "executed.py", "inputs.py", "pdf.py",
-    "report_tables.py",
+    "answer_notes.py", "answer_page.py", "answers.py", "ask.py", "asked_images.py",
+    "asked_photographs.py", "asked_scores.py", "calibrate_faces.py", "check.py", "cli.py",
+    "compare.py", "drawn_photographs.py", "executed.py", "finish.py", "finished_run.py",
+    "grid.py", "grid_tables.py", "inputs.py", "lesson.py", "new_scenario.py", "pdf.py",
+    "photo_quality.py", "photographs.py", "questions.py", "report.py", "report_tables.py",
+    "strangers.py", "study.py", "verify.py", "visibility.py", "whose_face.py",
 }  # fmt: skip
 
 

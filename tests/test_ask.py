@@ -23,6 +23,7 @@ from mint_utils.cli import app
 from mint_utils.evidence.conformal import image_p_values
 from mint_utils.evidence.rungs import COLUMNS, ladder, scores_of
 from mint_utils.evidence.verdict import judged
+from mint_utils.faces import COLUMNS as FACE_COLUMNS
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.hygiene import inspect
 from mint_utils.known_images import keep_known_images
@@ -68,6 +69,7 @@ class Finished:
         steps = ladder(self.scores, scenario.rivals, scenario.resamples, scenario.seed)
         self.rungs = judged(steps, scenario.assignment)[COLUMNS]
         self.rungs.to_csv(tables / "rungs.csv", index=False)
+        self.faces.table[FACE_COLUMNS].to_csv(tables / "faces.csv", index=False)
         manifest = {"scenario": scenario.model_dump(mode="json", exclude={"tiny"})}
         (self.report / "manifest.json").write_text(json.dumps(manifest))
 
@@ -246,7 +248,9 @@ def test_copies_count_once(finished, tmp_path):
     assert again.copies == 2 and len(again.images) == len(once.images) // 3 * 5
     assert (again.folder["photos"] == 3).all()
     np.testing.assert_array_equal(again.folder["p_value"], once.folder["p_value"])
-    assert "2 photographs. Counted once" in in_words(again)
+    first, second = (f"{row:04d}.png" for row in rows[:2])
+    named = f"2 photographs: again.png of {first}; saved_again.jpg of {second}. Counted once"
+    assert named in in_words(again)
 
 
 def test_one_photo_saved_twice_is_no_album(finished, tmp_path):
@@ -329,7 +333,8 @@ def test_unreadable_images_are_left_out_and_named(finished, strangers):
     (strangers / ".hidden.png").write_bytes(b"nor this")
     answer = ask(finished.report, strangers)
     assert list(answer.skipped["image_id"]) == ["broken.jpg"]
-    assert "could not be read: 1 photograph: broken.jpg" in in_words(answer)
+    assert "Left out: 1 photograph: broken.jpg is no picture." in in_words(answer)
+    assert "Not looked at: 1 other files" in in_words(answer)
     pd.testing.assert_frame_equal(answer.images, clean.images)
     np.testing.assert_array_equal(answer.folder["p_value"], clean.folder["p_value"])
 

@@ -1,0 +1,82 @@
+"""What a report keeps of a finished run: enough to ask it about images of unknown membership."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from mint_utils.detectors import Detector
+from mint_utils.evidence.rungs import scores_of
+from mint_utils.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A report, its scenario, and the tables and detectors that answer questions."""
+
+    report: Path
+    scenario: Scenario
+
+    @property
+    def models(self) -> Path:
+        return self.report / "models"
+
+    @cached_property
+    def rungs(self) -> pd.DataFrame:
+        return pd.read_csv(self._kept("tables/rungs.csv"))
+
+    @cached_property
+    def faces(self) -> pd.DataFrame:
+        """Every image of the run: image_id, identity, source, role, split."""
+        return pd.read_csv(self._kept("tables/faces.csv"), keep_default_na=False)
+
+    @cached_property
+    def calibrate(self) -> pd.DataFrame:
+        """Scores to rank among: the long table of score_table.py, externals of calibrate only."""
+        table = pd.read_parquet(self._kept("models/calibrate.parquet"))
+        return table[(table["target"] == "audited") & (table["split"] == "calibrate")]
+
+    def detector(self, method: str, aad: str, seed: int) -> Detector:
+        return Detector.load(self._kept(f"models/audited/{method}-{aad}-{seed}.safetensors"))
+
+    def ranked_among(self, rung: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and persons of the calibrate externals that the rung compares."""
+        scores = scores_of(self.calibrate, rung)
+        externals = scores[scores["role"] == "external"]
+        return externals["score"].to_numpy(), externals["identity"].to_numpy()
+
+    def _kept(self, name: str) -> Path:
+        file = self.report / name
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file} is missing, so this run cannot be asked: make its report again with "
+                f"`mint-study run {self.scenario.name}`"
+            )
+        return file
+
+
+def finished_run(report: Path) -> FinishedRun:
+    """Open a report. FileNotFoundError, ValueError that say what to do if it cannot be asked."""
+    manifest = report / "manifest.json"
+    if not manifest.is_file():
+        raise FileNotFoundError(
+            f"{report} is not a finished report: run `mint-study run {report.name}` first"
+        )
+    try:
+        scenario = Scenario.model_validate(json.loads(manifest.read_text())["scenario"])
+    except ValidationError as error:
+        raise ValueError(
+            f"{report} was made by another version of this study: run `mint-study run "
+            f"{report.name}` again"
+        ) from error
+    run = FinishedRun(report, scenario)
+    if not (run.calibrate["role"] == "external").any():
+        raise ValueError(
+            f"{run.scenario.name} has no calibrate persons to rank anybody among: run it with "
+            "`splits` that give some, such as {fit: 0, calibrate: 0.5, test: 0.5}"
+        )
+    return run
