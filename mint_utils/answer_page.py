@@ -30,6 +30,7 @@ def write_page(answer: Answer, file: Path, with_faces: bool = False) -> Path:
         css=Markup((PAGES / "style.css").read_text("utf-8")),
         answer=answer,
         asked=photographs(answer.images["unit"].nunique()),
+        in_short=answers.in_short(answer),
         read_how=answers.read_how(answer),
         access=[ACCESS[word] for word in answer.images["access"].unique()],
         together=[_shaped(answer, rows) for rows in answers.together(answer)],

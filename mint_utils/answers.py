@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mint_utils import answer_notes
+from mint_utils.answer_notes import LEVEL
 from mint_utils.evidence.verdict import EXPLAINED, SHOWN
 from mint_utils.faces import FaceSet
 from mint_utils.questions import ACCESS, photographs, question
@@ -78,6 +79,7 @@ def in_words(answer: Answer) -> str:
     """The whole answer, for people who are no statisticians."""
     asked = photographs(answer.images["unit"].nunique())
     lines = [f"{asked} in {answer.path}, asked of the run {answer.run!r}", read_how(answer)]
+    lines += ["", f"IN SHORT: {in_short(answer)}"]
     lines += _section("READ THIS FIRST", answer.warnings)
     if answer.photos:
         lines += ["", "THE PHOTOGRAPHS: which face was taken, and how good it is"]
@@ -103,6 +105,37 @@ def together(answer: Answer) -> list[pd.DataFrame]:
     """The rows of the folder, and those of each question and size of album about the person."""
     albums = answer.person.groupby(["contrast", "photos"], sort=False)
     return [rows for rows in (answer.folder, *(rows for _, rows in albums)) if len(rows)]
+
+
+def in_short(answer: Answer) -> str:
+    """Where the person, or folder, or each image stands, by the methods that were shown to work.
+
+    High is among the highest twentieth of strangers, or above all of them where they are fewer.
+    """
+    rows = next(part for part in (answer.person, answer.folder, answer.images) if len(part))
+    shown = rows[rows["verdict"] == SHOWN]
+    if shown.empty:
+        return "This run cannot say: none of its methods was shown to work for this question."
+    high = shown["p_value"] <= shown["smallest_p"].clip(lower=LEVEL) * (1 + 1e-9)
+    if shown["unit_kind"].iloc[0] == "image":
+        counts = high.groupby(shown["access"], sort=False).agg(["sum", "size"])
+        said = [f"{n} of {of} by {ACCESS[name]}" for name, n, of in counts.itertuples()]
+        return f"Among the highest twentieth of strangers' photographs are {', '.join(said)}."
+    what = "photographs of persons the model never saw"
+    if not high.any():
+        return (
+            f"Nothing unusual: by every method that was shown to work they could be {what}. That "
+            "does not show that they were not used."
+        )
+    which = "every method" if high.all() else f"{high.sum()} of {len(high)} methods"
+    if answer.is_rank:
+        what += " but taken in another way than the run's"
+    else:
+        what += ", by a rare chance"
+    return (
+        f"High among strangers by {which} shown to work: as photographs that were used score. "
+        f"They could also be {what}."
+    )
 
 
 def read_how(answer: Answer) -> str:
@@ -138,7 +171,8 @@ def so_many(row: dict) -> str:
     if pd.isna(p):
         return "nobody to compare with"
     if p <= row["smallest_p"] * (1 + 1e-9):
-        return f"as few as {row['persons']} persons can show"
+        none = "none" if row["unit_kind"] != "folder" else "as few as can be seen"
+        return f"{none} of {row['persons']}"
     return f"about {100 * p:.0f}" if p >= 0.01 else "fewer than 1"
 
 

@@ -74,6 +74,7 @@ def ask(
             among = Strangers(strangers, their_scores, left_out)
             among.refuse(table, known)
             albums = among.with_enough(albums)
+        albums = _largest(albums)
         of_images = [row for rung in rungs for row in _image_rows(scores, rung, among)]
         of_folder = []
         if once.sum() > 1 and not one_person and reference is None:
@@ -153,7 +154,7 @@ def _image_rungs(run: FinishedRun) -> list[dict]:
 
 
 def _album_rungs(run: FinishedRun, photos: int) -> list[dict]:
-    """For each contrast and access the rung of the largest albums that ``photos`` can fill."""
+    """The rungs about a person whose albums ``photos`` can fill."""
     rungs = run.rungs[run.rungs["access"].isin(list(ACCESS)) & (run.rungs["k"] > 1)]
     rungs = rungs[rungs["contrast"].isin(PERSONS_ASK)]
     sizes = sorted(int(k) for k in rungs["k"].unique())
@@ -168,6 +169,14 @@ def _album_rungs(run: FinishedRun, photos: int) -> list[dict]:
             f"--one-person needs at least {sizes[0]} different photos, {photos} found; this run "
             f"knows albums of {', '.join(map(str, sizes))}. Add photos, or ask without it"
         )
+    return rungs.to_dict("records")
+
+
+def _largest(albums: list[dict]) -> list[dict]:
+    """Of each question and access the rung of the largest albums, in the order they are asked."""
+    if not albums:
+        return []
+    rungs = pd.DataFrame(albums)
     largest = rungs.loc[rungs.groupby(["contrast", "access"])["k"].idxmax()]
     order = largest["contrast"].map(PERSONS_ASK.index) * 10 + largest["access"].map([*ACCESS].index)
     return largest.loc[order.sort_values().index].to_dict("records")

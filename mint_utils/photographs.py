@@ -87,11 +87,11 @@ def opened(file: Path) -> np.ndarray:
 
 def _read(file: Path) -> np.ndarray:
     with Image.open(file) as picture:
-        move = UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation))
         picture.draft(None, (LARGEST, LARGEST))  # JPEG is decoded at a part of its size
         if picture.width * picture.height > MOST_PIXELS:
             size = f"{picture.width} x {picture.height} pixels"
             raise UnreadableImage(f"is too large ({size}): make it smaller")
+        move = UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation))  # may decode a PNG
         image = in_rgb(picture)
     if max(image.size) > LARGEST:
         image.thumbnail((LARGEST, LARGEST), Image.Resampling.BILINEAR, reducing_gap=3)

@@ -1,11 +1,13 @@
 """What several test files share: a private cache, real faces where there are, a small study."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from finished_report import Finished
 
 from mint_utils import locations
 from mint_utils.audited import AuditedModel, open_model
@@ -101,3 +103,14 @@ def beside_tiny(tiny_report, monkeypatch) -> Path:
     monkeypatch.setenv("MINT_CACHE", str(tiny_report.parents[1] / "cache"))
     monkeypatch.setenv("MINT_REPORTS", str(tiny_report.parent))
     return tiny_report
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Finished:
+    """A report to be asked, with what was known when it was made. Not to be changed."""
+    home = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINT_CACHE", str(home / "cache"))
+        made = Finished(home)
+    shutil.rmtree(home / "cache")  # the report has to be enough
+    return made
