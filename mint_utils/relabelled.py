@@ -8,7 +8,7 @@ from mint_utils.chance import chance
 
 def swapped(table: pd.DataFrame) -> pd.DataFrame:
     """The roles as a model has them that was trained on the externals instead of the members."""
-    return _with_member_persons(table, table["role"] == "external")
+    return with_member_persons(table, table["role"] == "external")
 
 
 def shuffled_over_persons(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -19,11 +19,14 @@ def shuffled_over_persons(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     for _, persons in split.groupby(split):
         drawn = sorted(persons.index, key=lambda p: chance(seed, "shuffled label", p))
         member_persons |= set(drawn[: int(side[persons.index].sum())])
-    return _with_member_persons(table, table["identity"].isin(member_persons))
+    return with_member_persons(table, table["identity"].isin(member_persons))
 
 
-def _with_member_persons(table: pd.DataFrame, is_member_person: pd.Series) -> pd.DataFrame:
-    """Roles by person; the part of the images that was kept aside stays so on either side."""
+def with_member_persons(table: pd.DataFrame, is_member_person: pd.Series) -> pd.DataFrame:
+    """Roles as a model has them that was trained on these persons (bool, one an image).
+
+    The part of the images that was kept aside stays so on either side.
+    """
     aside = (table["role"] == "held_out") | table["set_aside"]
     role = np.where(~is_member_person, "external", np.where(aside, "held_out", "member"))
     return table.assign(role=role, set_aside=aside & ~is_member_person)

@@ -172,25 +172,36 @@ class Scoring:
             strangers = fit & asked & ~held & (roles["role"] == "external") & ~roles["set_aside"]
             score = self._rival(trial, part.activations, strangers.to_numpy()).astype(float)
             return {"all": np.where(told, score, np.nan)}
-        # Held-out photos and set-aside externals answer questions later; nothing is fitted on them.
-        usable = fit & asked & (roles["role"] != "held_out") & ~roles["set_aside"]
-        fitting = np.flatnonzero(usable)
         inputs = detector_inputs(trial, part.activations, self.rows, self.references)
-        is_member = (roles["role"] == "member").to_numpy()
-        by_seed, settings = {}, self.scenario.detectors
-        for seed in range(self.seeds or settings.seeds):
-            detector = Detector(trial.method, self.scenario.seed * 1000 + seed, settings.epochs)
-            stopped_on = stopping_persons(roles[usable & held], self.scenario.seed, seed)
-            stopping = held & roles["identity"].isin(stopped_on).to_numpy()
-            some = fitting[~held[fitting] | stopping[fitting]]
-            taken = [x[torch.from_numpy(some)] for x in inputs]
-            detector.fit(taken, is_member[some], stopping[some])
+        by_seed = {}
+        for seed in range(self.seeds or self.scenario.detectors.seeds):
+            detector, stopping = self.fitted(trial, part, roles, inputs, seed)
             if self.models is not None:
                 file = f"{trial.method}-{trial.aad}-{seed}.safetensors"
                 detector.save(self.models / part.name / file)
-            both = not (usable & held & ~stopping).any()  # too few persons to tell them apart
-            by_seed[str(seed)] = np.where(told & (both | ~stopping), detector.score(inputs), np.nan)
+            scored = told & ~stopping
+            by_seed[str(seed)] = np.where(scored, detector.score(inputs), np.nan)
         return by_seed | {"all": _mean_of_known(np.array(list(by_seed.values())))}
+
+    def fitted(self, trial: Trial, part: Recording, roles: pd.DataFrame, inputs, seed: int):
+        """A detector of one seed on ``inputs``, and the images (bool) whose scores it has spoilt.
+
+        These stopped its fit; none are where too few persons are left to choose by.
+        """
+        fit, held = (roles["split"] == "fit").to_numpy(), self._validation(roles)
+        # Held-out photos and set-aside externals answer questions later; nothing is fitted on them.
+        usable = fit & part.unseen[self.rows] & (roles["role"] != "held_out") & ~roles["set_aside"]
+        fitting = np.flatnonzero(usable)
+        is_member = (roles["role"] == "member").to_numpy()
+        stopped_on = stopping_persons(roles[usable & held], self.scenario.seed, seed)
+        stopping = held & roles["identity"].isin(stopped_on).to_numpy()
+        some = fitting[~held[fitting] | stopping[fitting]]
+        settings = self.scenario.detectors
+        detector = Detector(trial.method, self.scenario.seed * 1000 + seed, settings.epochs)
+        taken = [x[torch.from_numpy(some)] for x in inputs]
+        detector.fit(taken, is_member[some], stopping[some])
+        both = not (usable & held & ~stopping).any()  # too few persons to tell them apart
+        return detector, stopping & (not both)
 
     def _validation(self, roles: pd.DataFrame) -> np.ndarray:
         return validation_persons(roles, self.scenario.seed)

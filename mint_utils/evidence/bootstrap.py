@@ -7,6 +7,8 @@ and a person with images on both sides moves whole.
 import numpy as np
 from scipy.stats import beta, t
 
+from mint_utils.evidence.metrics import SortedScores
+
 
 def person_weights(
     identity: np.ndarray, positive: np.ndarray, resamples: int = 1000, seed: int = 0
@@ -57,6 +59,16 @@ def auc_interval(
         low = min(low, beta.ppf(0.025, right, pairs - right + 1) if right > 0 else 0.0)
         high = max(high, beta.ppf(0.975, right + 1, pairs - right) if right < pairs else 1.0)
     return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+
+
+def auc_over_persons(score, identity, positive, resamples: int, seed: int) -> dict[str, float]:
+    """``auc`` with its 95 % interval ``low``, ``high``, and the persons a side, of n images."""
+    m, n = (len(np.unique(identity[side])) for side in (positive, ~positive))
+    ordered = SortedScores(score, positive)
+    point = float(ordered.auc()[0])
+    resampled = ordered.auc(person_weights(identity, positive, resamples, seed))
+    low, high = auc_interval(point, resampled, m, n)
+    return {"auc": point, "low": low, "high": high, "n_positive_ids": m, "n_negative_ids": n}
 
 
 def one_sided_p(point: float, resampled: np.ndarray, null: float, persons: int) -> float:

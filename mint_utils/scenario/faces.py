@@ -28,7 +28,7 @@ class SyntheticFaces(FaceSource):
     first: int = Field(0, ge=0)  # number of the first person: 240 are others than those before
     images: int = Field(16, ge=1)  # a person
     size: int = Field(64, ge=16, le=512)  # pixels, square
-    look: Literal["studio", "street"] = "studio"  # two visibly different photographic styles
+    look: Literal["studio", "street", "booth", "night"] = "studio"  # visibly different styles
 
 
 class PhotographFaces(FaceSource):

@@ -48,6 +48,30 @@ _LOOKS = {
         cover_odds=0.15,
         shadow_odds=0.4,
     ),
+    "booth": _Look(
+        light_side=(0.0, 0.15),
+        light_strength=(0.3, 0.45),
+        light_warmth=(-0.2, 0.5),
+        exposure=(1.15, 1.45),
+        blur=(0.004, 0.012),
+        noise=(0.002, 0.008),
+        backdrop=(0.80, 0.50, 0.42),
+        backdrop_blobs=(0, 1),
+        cover_odds=0.03,
+        shadow_odds=0.0,
+    ),
+    "night": _Look(
+        light_side=(0.2, 1.1),
+        light_strength=(0.75, 0.95),
+        light_warmth=(-1.0, -0.3),
+        exposure=(0.5, 0.8),
+        blur=(0.006, 0.02),
+        noise=(0.03, 0.05),
+        backdrop=(0.10, 0.12, 0.20),
+        backdrop_blobs=(3, 9),
+        cover_odds=0.1,
+        shadow_odds=0.3,
+    ),
 }
 LOOKS = tuple(_LOOKS)
 
@@ -98,7 +122,8 @@ class Shot:
 def draw_shot(rng: np.random.Generator, look: str = "studio") -> Shot:
     """One photograph's circumstances in the style `look`, one of LOOKS.
 
-    "studio" is clean and soft; "street" is warmer, darker, grainier and lit from the side.
+    "studio" is clean and soft; "street" is warmer, darker, grainier and lit from the side;
+    "booth" is bright, lit from the front, before red curtains; "night" is dark, cold and grainy.
     """
     if look not in _LOOKS:
         raise ValueError(f"unknown look {look!r}; choose one of {', '.join(LOOKS)}")
