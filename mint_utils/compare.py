@@ -1,13 +1,26 @@
 """Finished reports side by side: what notebook 07 shows."""
 
 import json
+from urllib.parse import quote
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from IPython.display import HTML
 from matplotlib.axes import Axes
 
 from mint_utils import locations
-from mint_utils.figures.grid import rungs_by_factor, rungs_by_gap
-from mint_utils.grid_tables import finished_grids, grid_cells, grid_rungs, read_grid
+from mint_utils.figures.compare import rungs_heat_map
+from mint_utils.figures.cross import by_number_of_sources, model_to_model, source_to_source
+from mint_utils.figures.grid import rungs_by_axis, rungs_by_factor, rungs_by_gap
+from mint_utils.grid_tables import curve_axes, finished_grids, grid_cells, grid_rungs, read_grid
+from mint_utils.linked import linked_heat_map, linked_table, report_address
+from mint_utils.control_intervals import rungs_of
+
+CROSSED = {  # table of a report -> its figure
+    "cross_source": source_to_source,
+    "number_of_sources": by_number_of_sources,
+    "cross_model": model_to_model,
+}
 
 
 def finished_reports() -> list[str]:
@@ -34,32 +47,73 @@ def verdicts() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def linked_verdicts(table: pd.DataFrame) -> HTML:
+    """The verdicts as a table whose rows lead to the reports."""
+    return linked_table(table, map(report_address, table["scenario"]))
+
+
 def all_rungs() -> pd.DataFrame:
-    """rungs.csv of every report, with the scenario's name first."""
-    return pd.concat(
-        [
-            pd.read_csv(locations.reports() / name / "tables" / "rungs.csv").assign(scenario=name)
-            for name in finished_reports()
-        ],
-        ignore_index=True,
-    )
+    """The rungs of every report, with the interval of their best control; ``scenario`` last."""
+    found = [
+        rungs_of(locations.reports() / name).assign(scenario=name) for name in finished_reports()
+    ]
+    return pd.concat(found, ignore_index=True)
 
 
-def keep_grids() -> pd.DataFrame:
-    """Keep tables and figures of every grid; gives the cells of all, empty if there is no grid.
+def keep_heat_map(rungs: pd.DataFrame, contrast: str, photos: tuple[int, ...] = (1, 4)) -> HTML:
+    """Keep the heat map of a contrast as a figure; gives it with every number a link."""
+    some = rungs[rungs["k"].isin(photos)]
+    axes = rungs_heat_map(some, contrast)
+    keep_figure(f"{contrast}_heat_map", axes)
+    plt.close(axes.get_figure(root=True))
+    return linked_heat_map(some, contrast)
 
-    A cell's report is under reports/_grids/GRID/CELL.
+
+def keep_crossed(name: str) -> HTML:
+    """Draw and keep the figure of every report that has something in tables/NAME.csv.
+
+    ``name`` is one of CROSSED. Gives the numbers of all, each row leading to its report.
     """
     found = []
+    for scenario in finished_reports():
+        file = locations.reports() / scenario / "tables" / f"{name}.csv"
+        table = pd.read_csv(file) if file.is_file() else pd.DataFrame()
+        if table.empty:
+            continue
+        axes = CROSSED[name](table)
+        axes.get_figure(root=True).suptitle(scenario, fontsize=11, fontweight="bold")
+        keep_figure(f"{name}_{scenario}", axes)
+        table.insert(0, "scenario", scenario)
+        found.append(table)
+    if not found:
+        return linked_table(pd.DataFrame(columns=["scenario"]), [])
+    table = keep_table(name, pd.concat(found, ignore_index=True))
+    return linked_table(table, map(report_address, table["scenario"]))
+
+
+def keep_grids() -> HTML:
+    """Keep tables and figures of every grid; gives the cells of all, each leading to its report.
+
+    A grid along a numeric axis has curves, another one points by factor.
+    """
+    found, addresses = [], []
     for name in finished_grids():
         grid = read_grid(name)
-        found.append(keep_table(f"{name}_cells", grid_cells(grid)).assign(grid=name))
+        table = keep_table(f"{name}_cells", grid_cells(grid))
         rungs = keep_table(f"{name}_rungs", grid_rungs(grid))
+        found.append(table.assign(grid=name))
+        addresses += [f"../_grids/{quote(name)}/{quote(cell)}/index.html" for cell in table["cell"]]
+        curves = curve_axes(grid, table)
         for contrast in dict.fromkeys(rungs["contrast"]):
-            keep_figure(f"{name}_{contrast}", rungs_by_factor(rungs, contrast))
+            for axis in curves:
+                along = f"{name}_{contrast}_by_{axis.split('.')[-1]}"
+                keep_figure(along, rungs_by_axis(rungs, axis, contrast))
+            if not curves:
+                keep_figure(f"{name}_{contrast}", rungs_by_factor(rungs, contrast))
             if rungs["gap"].notna().any():
                 keep_figure(f"{name}_{contrast}_by_gap", rungs_by_gap(rungs, contrast))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["grid", "cell"])
+    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["cell"])
+    return linked_table(table, addresses)
 
 
 def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -56,9 +56,7 @@ def cross_model(
     work += [pair for name in others for pair in (("audited", name), (name, "audited"))]
     said = []
     for first, second in tqdm(work, desc="from model to model", unit="pair"):
-        said += transfer.between(first, second)
-        if first != second:
-            said += transfer.by_controls(first, second)
+        said += [*transfer.between(first, second), *transfer.by_controls(first, second)]
     return pd.DataFrame(said, columns=COLUMNS)
 
 

@@ -73,9 +73,10 @@ def _best(fits: list[Fit], key: Callable[[Fit], object]) -> list[Fit]:
 
 
 def external_sources(table: pd.DataFrame) -> list[str]:
-    """Sources with enough external persons in fit and test to be fitted on and tested with."""
+    """Sources with FEWEST external persons or more in fit and in test, in the table's order."""
     external = table[(table["role"] == "external") & ~table["set_aside"]]
     persons = external.groupby(["source", "split"])["identity"].nunique().unstack(fill_value=0)
+    persons = persons.reindex(table["source"].unique(), fill_value=0)
     persons = persons.reindex(columns=list(FEWEST), fill_value=0)
     return [s for s, row in persons.iterrows() if all(row[k] >= n for k, n in FEWEST.items())]
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mint_utils import locations
 from mint_utils.grid import Grid, cells, folder_of
+from mint_utils.control_intervals import rungs_of
 
 
 def finished_grids() -> list[str]:
@@ -45,13 +46,18 @@ def grid_cells(grid: Grid) -> pd.DataFrame:
 
 
 def grid_rungs(grid: Grid) -> pd.DataFrame:
-    """rungs.csv of every finished cell beside the columns of :func:`grid_cells`."""
+    """:func:`rungs_of` every finished cell beside the columns of :func:`grid_cells`."""
     table = grid_cells(grid).rename(columns={"verdict": "report_verdict"})
     found = []
     for _, row in table.iterrows():
-        rungs = pd.read_csv(folder_of(grid) / row["cell"] / "tables" / "rungs.csv")
-        found.append(rungs.assign(**row.to_dict()))
+        found.append(rungs_of(folder_of(grid) / row["cell"]).assign(**row.to_dict()))
     return pd.concat(found, ignore_index=True) if found else table
+
+
+def curve_axes(grid: Grid, table: pd.DataFrame) -> list[str]:
+    """The axes that a curve can be drawn along: numbers, more than one, and not seeds."""
+    numeric = [axis for axis in grid.axes if pd.api.types.is_numeric_dtype(table[axis])]
+    return [axis for axis in numeric if axis != "seed" and table[axis].nunique() > 1]
 
 
 def _recognition(report: Path) -> float:

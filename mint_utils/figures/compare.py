@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mint_utils.evidence.verdict import CANNOT, EXPLAINED, NONE, SHOWN
+from mint_utils.figures.heat import heat_map
 from mint_utils.figures.style import (
     ACCESS_COLOURS,
     ACCESS_NAMES,
@@ -12,6 +14,39 @@ from mint_utils.figures.style import (
     axes,
     legend_below,
 )
+
+MARKS = {SHOWN: "●", EXPLAINED: "◐", NONE: "○", CANNOT: "?"}  # a rung's verdict in one sign
+
+
+def column_of(access: str, k: int) -> str:
+    """What a column of the heat map is called: level of access and number of photos."""
+    photos = "one photo" if k == 1 else f"album of {k}"
+    return f"{ACCESS_NAMES[access]}\n{photos}"
+
+
+def columns_of(rungs: pd.DataFrame) -> list[tuple[str, int]]:
+    """Levels of access and numbers of photos that are there, from least to most."""
+    there = set(zip(rungs["access"], rungs["k"], strict=True))
+    return [(a, k) for a in ACCESS_COLOURS for k in sorted({k for b, k in there if b == a})]
+
+
+def rungs_heat_map(rungs: pd.DataFrame, contrast: str, ax: Axes | None = None) -> Axes:
+    """AUC of every rung, a row a scenario; below it the interval, then MARKS and best control."""
+    some = rungs[rungs["contrast"] == contrast]
+    cells = some.assign(
+        row=some["scenario"],
+        column=[column_of(*key) for key in zip(some["access"], some["k"], strict=True)],
+        words=[
+            f"{MARKS[verdict]} control {value:.2f}"
+            for verdict, value in zip(some["verdict"], some["control_auc"], strict=True)
+        ],
+    )
+    columns = [column_of(*key) for key in columns_of(some)]
+    ax = heat_map(cells, list(dict.fromkeys(some["scenario"])), columns, ax)
+    ax.set_title(CONTRAST_NAMES[contrast].replace("\n", " "))
+    marks = "    ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
+    ax.annotate(marks, (0, 0), (0, -52), "axes fraction", "offset points", fontsize=8, va="top")
+    return ax
 
 
 def rungs_by_scenario(
@@ -28,7 +63,8 @@ def rungs_by_scenario(
     step = 0.7 / max(1, len(levels))
     for place, access in enumerate(levels):
         rows = some[some["access"] == access]
-        y = np.array([scenarios.index(name) for name in rows["scenario"]]) + (place - 1) * step
+        y = np.array([scenarios.index(name) for name in rows["scenario"]])
+        y = y + (place - (len(levels) - 1) / 2) * step
         errors = [(rows["auc"] - rows["low"]).clip(0), (rows["high"] - rows["auc"]).clip(0)]
         ax.errorbar(rows["auc"], y, xerr=errors, fmt="o", color=ACCESS_COLOURS[access],
                     label=ACCESS_NAMES[access].replace("\n", " "))  # fmt: skip

@@ -1,5 +1,6 @@
 """Figures of a grid of audits: membership against a factor, and against the generalisation gap."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -58,9 +59,50 @@ def rungs_by_gap(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | None
     return ax
 
 
+def rungs_by_axis(rungs: pd.DataFrame, axis: str, contrast: str, k: int = 1) -> Axes:
+    """AUC along a numeric axis of the grid, a panel a level of access, best controls in grey.
+
+    Audits that differ in other axes, such as the seed, stand at the same place.
+    """
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)].sort_values(axis)
+    levels = [access for access in ACCESS_COLOURS if access in set(some["access"])]
+    wide = some[axis].min() > 0 and some[axis].max() >= 5 * some[axis].min()
+    axes(None, 1, 1)  # sets the style
+    plt.close()
+    figure, panels = plt.subplots(
+        1, len(levels), figsize=(1.2 + 3.1 * len(levels), 3.9), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for access, ax in zip(levels, panels[0], strict=True):
+        axes(ax)
+        part = some[some["access"] == access]
+        mean = part.groupby(axis)["auc"].mean()
+        ax.plot(mean.index, mean, color=ACCESS_COLOURS[access], linewidth=1)
+        _points(ax, part[axis], part["auc"], part, access, "y")
+        named = {"auc": "control_auc", "low": "control_low", "high": "control_high"}
+        control = part[list(named.values())].set_axis(list(named), axis=1)
+        beside = part[axis] * 1.04 if wide else part[axis] + 0.02 * np.ptp(some[axis])
+        ax.errorbar(beside, control["auc"], yerr=_errors(control), fmt="D", markersize=4,
+                    color="#999999", linewidth=1, label="best control of the rung")  # fmt: skip
+        ax.axhline(0.5, color="black", linestyle=":", linewidth=1)
+        ax.set(xscale="log" if wide else "linear", xlabel=axis.split(".")[-1])
+        ax.set_xticks(mean.index, [f"{value:,g}" for value in mean.index])
+        ax.minorticks_off()
+        ax.set_title(ACCESS_NAMES[access].replace("\n", " "), fontsize=10)
+    figure.suptitle(CONTRAST_NAMES[contrast].replace("\n", " "), fontsize=11)
+    panels[0, 0].set_ylim(min(0.3, some["low"].min() - 0.02), 1.02)
+    panels[0, 0].set_ylabel("AUC with 95 % interval over persons")
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles[-1:], labels[-1:], loc="outside lower center", frameon=False, fontsize=8)
+    return panels[0, 0]
+
+
+def _errors(part: pd.DataFrame) -> list[pd.Series]:
+    return [(part["auc"] - part["low"]).clip(0), (part["high"] - part["auc"]).clip(0)]
+
+
 def _points(ax: Axes, x, y, part: pd.DataFrame, access: str, along: str) -> None:
-    errors = [(part["auc"] - part["low"]).clip(0), (part["high"] - part["auc"]).clip(0)]
-    bars = {"xerr": errors} if along == "x" else {"yerr": errors}
+    bars = {f"{along}err": _errors(part)}
     ax.errorbar(x, y, fmt="o", color=ACCESS_COLOURS[access], markersize=5, linewidth=1,
                 label=ACCESS_NAMES[access].replace("\n", " "), **bars)  # fmt: skip
 
