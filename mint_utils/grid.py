@@ -5,9 +5,11 @@
     overrides: {…}               # dotted keys, in every cell
     factors:                     # one at a time, the others as in the base
       audited_model.epochs: [4, 48]
+    variants:                    # by name: several keys at once, the others as in the base
+      short: {audited_model.epochs: 4, audited_model.loss: softmax}
     axes:                        # every combination
       seed: [0, 1]
-    tiny: {…}                    # --tiny: replaces overrides, factors and axes
+    tiny: {…}                    # --tiny: replaces overrides, factors, variants and axes
 
 Each cell is an audit with a report of its own, run in a process of its own. A cell that is done is
 not done again, so a grid that was killed goes on where it was.
@@ -42,6 +44,7 @@ class Varied(Block):
 
     overrides: dict[str, object] = {}
     factors: Values = {}
+    variants: dict[str, dict[str, object]] = {}
     axes: Values = {}
 
     @model_validator(mode="after")
@@ -70,7 +73,7 @@ class Cell:
     """One audit of a grid: what is special about it, and all of its overrides."""
 
     name: str
-    values: dict[str, object]  # of the axes, and of the one factor that is changed
+    values: dict[str, object]  # of the axes, and of the one factor or variant that is changed
     overrides: dict[str, object]
 
 
@@ -102,14 +105,20 @@ def load_grid(name: str, tiny: bool = False) -> Grid:
 
 
 def cells(grid: Grid) -> list[Cell]:
-    """The cells in order: all axes for the base, then for each value of each factor."""
+    """The cells in order: all axes for the base, then for each value of each factor, each variant.
+
+    In ``values`` a variant is called ``variant``.
+    """
     found = []
-    changes = [{}, *({key: value} for key, values in grid.factors.items() for value in values)]
-    for change in changes if grid.factors else [{}]:
+    changes = [({}, {})]
+    changes += [({k: v}, {k: v}) for k, values in grid.factors.items() for v in values]
+    changes += [({"variant": name}, keys) for name, keys in grid.variants.items()]
+    for change, keys in changes:
         for combination in product(*grid.axes.values()):
-            values = change | dict(zip(grid.axes, combination, strict=True))
+            at = dict(zip(grid.axes, combination, strict=True))
+            values = change | at
             name = ".".join(f"{key.split('.')[-1]}-{_short(v)}" for key, v in values.items())
-            overrides = {**grid.overrides, **values, "name": name or "base"}
+            overrides = {**grid.overrides, **keys, **at, "name": name or "base"}
             found.append(Cell(name or "base", values, overrides))
     names = [cell.name for cell in found]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -25,7 +25,8 @@ def read_grid(name: str) -> Grid:
 
 def grid_cells(grid: Grid) -> pd.DataFrame:
     """One row a finished cell: ``cell``, ``factor`` and ``value`` where one is changed, a column
-    for each axis, ``verdict``, ``recognition`` (verification AUC of persons never seen), ``gap``.
+    for each axis, ``verdict``, ``recognition`` (verification AUC of persons never seen), ``tar``
+    (their TAR at FAR 1 %), ``gap``. A variant is the value of the factor ``variant``.
 
     ``gap`` is the generalisation gap: how much closer an image that was trained on lies to its
     person's class centre (cosine) than another photo of that person; NaN without class centres.
@@ -35,12 +36,13 @@ def grid_cells(grid: Grid) -> pd.DataFrame:
         report = folder_of(grid) / cell.name
         if not (report / "verdict.json").is_file():
             continue
-        factor = next((key for key in cell.values if key in grid.factors), "")
+        factor = next((key for key in cell.values if key in (*grid.factors, "variant")), "")
         rows.append(
             {"cell": cell.name, "factor": factor, "value": cell.values.get(factor, "")}
             | {axis: cell.values[axis] for axis in grid.axes}
             | {"verdict": json.loads((report / "verdict.json").read_text())["verdict"]}
-            | {"recognition": _recognition(report), "gap": _gap(report)}
+            | {"recognition": _recognition(report, "auc")}
+            | {"tar": _recognition(report, "tar_at_1pct_far"), "gap": _gap(report)}
         )
     return pd.DataFrame(rows)
 
@@ -60,9 +62,9 @@ def curve_axes(grid: Grid, table: pd.DataFrame) -> list[str]:
     return [axis for axis in numeric if axis != "seed" and table[axis].nunique() > 1]
 
 
-def _recognition(report: Path) -> float:
+def _recognition(report: Path, figure: str) -> float:
     file = report / "tables" / "recognition.csv"
-    return float(pd.read_csv(file)["auc"].iloc[0]) if file.is_file() else float("nan")
+    return float(pd.read_csv(file)[figure].iloc[0]) if file.is_file() else float("nan")
 
 
 def _gap(report: Path) -> float:

@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parent
 RUNNERS = {
     "answer_notes.py", "answer_page.py", "answers.py", "ask.py", "asked_images.py",
     "asked_photographs.py", "asked_scores.py", "calibrate_faces.py", "check.py", "cli.py",
-    "compare.py", "drawn_photographs.py", "executed.py", "finish.py", "finished_run.py",
-    "grid.py", "grid_tables.py", "inputs.py", "lesson.py", "new_scenario.py", "pdf.py",
-    "photo_quality.py", "photographs.py", "questions.py", "report.py", "report_tables.py",
-    "strangers.py", "study.py", "verify.py", "visibility.py", "whose_face.py",
+    "compare.py", "defences.py", "drawn_photographs.py", "executed.py", "finish.py",
+    "finished_run.py", "grid.py", "grid_tables.py", "inputs.py", "lesson.py", "new_scenario.py",
+    "pdf.py", "photo_quality.py", "photographs.py", "questions.py", "report.py",
+    "report_tables.py", "strangers.py", "study.py", "verify.py", "visibility.py", "whose_face.py",
 }  # fmt: skip
 
 

@@ -13,11 +13,11 @@ from torch import nn
 from mint_utils import locations
 from mint_utils.activations.extract import embeddings
 from mint_utils.audited import AuditedModel, Preprocess, open_model, reopen
+from mint_utils.audited.fitting import changed as _changed
 from mint_utils.audited.iresnet import IResNet, train_iresnet
 from mint_utils.audited.model import head_summary, tap_table
 from mint_utils.audited.pixels import pixels_model
 from mint_utils.audited.recognition import recognition_quality, verification_pairs
-from mint_utils.audited.training import _changed
 from mint_utils.audited.twins import untrained_twin
 from mint_utils.faces import FaceSet
 from mint_utils.scenario import FolderFaces, SyntheticFaces, TrainedIResNet

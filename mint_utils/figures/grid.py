@@ -110,4 +110,6 @@ def _points(ax: Axes, x, y, part: pd.DataFrame, access: str, along: str) -> None
 def _named(factor: str, value: object) -> str:
     if not isinstance(factor, str) or not factor:
         return BASE
+    if factor == "variant":
+        return str(value)
     return f"{factor.split('.')[-1].replace('_', ' ')}: {value}"

@@ -10,6 +10,21 @@ from mint_utils.scenario.faces import AnySource
 Taps = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(each_once)]
 
 
+class Privacy(Block):
+    """DP-SGD (arXiv 1607.00133): what is promised of each image (not of each person)."""
+
+    epsilon: float = Field(gt=0)  # the smaller, the less an image can betray of itself
+    delta: float = Field(1e-5, gt=0, lt=1)  # the probability with which the promise may fail
+    clip: float = Field(1.0, gt=0)  # the longest that the gradient of an image may be
+
+
+class EarlyStopping(Block):
+    """Train no longer than photos need that a trial training did not see."""
+
+    kept: float = Field(0.2, gt=0, lt=1)  # part of a person's training photos, in the trial only
+    tolerance: float = Field(0.01, ge=0, lt=1)  # part of them by which the best may be missed
+
+
 class TrainedIResNet(Block):
     """A small IResNet (pre-activation IR blocks) that the study trains on the members."""
 
@@ -31,7 +46,28 @@ class TrainedIResNet(Block):
     crop: float = Field(
         0.0, ge=0, le=0.5
     )  # random scale by up to this part, and shift by half of it
+    norm: Literal["batch", "group"] | None = None  # default: batch, but group with privacy
+    early_stopping: EarlyStopping | None = None
+    privacy: Privacy | None = None  # needs `pip install mint-study[privacy]`
     taps: Taps = ("stage1", "stage2", "stage3", "stage4")
+
+    @model_validator(mode="after")
+    def _can_be_private(self):
+        if self.privacy and self.norm == "batch":
+            raise ValueError(
+                "privacy: batch norm mixes the images of a batch, so that none can be promised "
+                "anything; remove `norm`, or say `norm: group`"
+            )
+        if self.privacy and self.loss == "arcface":
+            raise ValueError("privacy: choose loss softmax or cosface, arcface is not made for it")
+        if self.privacy and self.early_stopping:
+            raise ValueError("privacy: early_stopping looks at the images without noise, remove it")
+        return self
+
+    @property
+    def normalisation(self) -> str:
+        """``batch``, or ``group``, which looks at one image at a time."""
+        return self.norm or ("group" if self.privacy else "batch")
 
 
 class Facenet(Block):

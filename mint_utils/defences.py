@@ -1,0 +1,55 @@
+"""What a defence costs in recognition and hides of membership: the grid `defences`, summed up."""
+
+import pandas as pd
+
+from mint_utils.grid_tables import finished_grids, grid_rungs, read_grid
+
+UNDEFENDED = "undefended"
+ASKED = ("member_vs_held_out", "held_out_vs_external")  # was this image used? this person?
+COLUMNS = [
+    "contrast", "access", "defence", "audits", "recognition", "tar", "auc", "low", "high",
+    "control_low", "control_high", "gap",
+]  # fmt: skip
+
+
+def defence_table(name: str = "defences") -> pd.DataFrame:
+    """One row a question and defence, means over the audits (seeds) that differ in nothing else.
+
+    The rung is that of one photo at the level of access where the undefended model betrays most,
+    the same for all defences: choosing it anew for each would favour the luckiest. ``low`` and
+    ``high`` are the outermost ends of the audits' intervals, ``control_low`` and ``control_high``
+    the smallest and the largest AUC of their best controls. ``recognition`` is the verification
+    AUC, ``tar`` the TAR at FAR 1 %, both of persons never seen. Where the grid was not run the
+    table is empty, and a line says how to run it.
+    """
+    if name not in finished_grids():
+        print(f"No grid `{name}` yet: `mint-study grid {name}` runs it, then this section is full.")
+        return pd.DataFrame(columns=COLUMNS)
+    return summed_up(grid_rungs(read_grid(name)))
+
+
+def summed_up(rungs: pd.DataFrame) -> pd.DataFrame:
+    """:func:`defence_table` of the rungs of a grid's audits."""
+    single = rungs[(rungs["k"] == 1) & rungs["contrast"].isin(ASKED)]
+    known = single["factor"].fillna("").astype(str) != ""
+    single = single.assign(defence=single["value"].astype(str).where(known, UNDEFENDED))
+    rows = []
+    for contrast in ASKED:
+        some = single[single["contrast"] == contrast]
+        base = some[some["defence"] == UNDEFENDED].groupby("access")["auc"].mean()
+        if base.empty:
+            continue
+        access = base.idxmax()
+        for defence, audits in some[some["access"] == access].groupby("defence", sort=False):
+            rows.append({"contrast": contrast, "access": access, "defence": defence}
+                        | _over_audits(audits))  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _over_audits(audits: pd.DataFrame) -> dict:
+    means = audits[["recognition", "tar", "auc", "gap"]].mean().to_dict()
+    ends = {"low": audits["low"].min(), "high": audits["high"].max()}
+    controls = audits["control_auc"]
+    return {"audits": len(audits)} | means | ends | {
+        "control_low": controls.min(), "control_high": controls.max(),
+    }  # fmt: skip
