@@ -9,12 +9,12 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 
 from mint_utils import locations
+from mint_utils.control_intervals import rungs_of
 from mint_utils.figures.compare import rungs_heat_map
 from mint_utils.figures.cross import by_number_of_sources, model_to_model, source_to_source
 from mint_utils.figures.grid import rungs_by_axis, rungs_by_factor, rungs_by_gap
 from mint_utils.grid_tables import curve_axes, finished_grids, grid_cells, grid_rungs, read_grid
 from mint_utils.linked import linked_heat_map, linked_table, report_address
-from mint_utils.control_intervals import rungs_of
 
 CROSSED = {  # table of a report -> its figure
     "cross_source": source_to_source,

@@ -111,6 +111,14 @@ def head_named(activations: Activations, aad: str = "named") -> np.ndarray:
     return activations.vector(aad)[:, 0]
 
 
+def amint(activations: Activations, aad: str = "mint") -> np.ndarray:
+    """What the MINT head says that was trained together with the model (arXiv 2509.07879).
+
+    The only MINT model that nobody fits afterwards; of a twin, a head that learned nothing.
+    """
+    return activations.vector(aad)[:, 0]
+
+
 RIVALS = {
     "embedding_norm": Rival(embedding_norm, "outcome", "outcome"),
     "flip_consistency": Rival(flip_consistency, "outcome", "outcome", ("plain", "flip")),
@@ -123,4 +131,5 @@ RIVALS = {
     "head_entropy": Rival(head_entropy, "head", "head_blind"),
     "head_views": Rival(head_views, "head", "head_blind", ("plain", *CHANGED)),
     "head_named": Rival(head_named, "named", "head_named"),
+    "amint": Rival(amint, "mint", "activations"),
 }

@@ -26,7 +26,6 @@ from mint_utils.beyond import (
     rmia,
     unseen_mean,
 )
-from mint_utils.chance import chance
 from mint_utils.detectors import Detector
 from mint_utils.faces import FaceSet
 from mint_utils.one_class import distance_from_strangers
@@ -35,8 +34,7 @@ from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario
 from mint_utils.score_table import as_rows
 from mint_utils.trials import BEYOND, Trial, detector_samples, trials
-
-VALIDATION = 0.35  # part of the fit persons that is not fitted on
+from mint_utils.validation import stopping_persons, validation_persons
 
 
 @dataclass(frozen=True)
@@ -60,34 +58,6 @@ def recordings(
         target = name.partition(".")[0]
         found.setdefault(target, []).append(Recording(name, activations, unseen))
     return found
-
-
-def validation_persons(table: pd.DataFrame, seed: int) -> np.ndarray:
-    """bool (n,): images of the fit persons kept out of the fitting, VALIDATION of each side."""
-    sides = _sides_by_chance(table[table["split"] == "fit"], seed)
-    chosen = [p for side in sides for p in side[: max(1, round(VALIDATION * len(side)))]]
-    return table["identity"].isin(chosen).to_numpy()
-
-
-def stopping_persons(validation: pd.DataFrame, seed: int, detector_seed: int) -> set[str]:
-    """The validation persons on whom one detector's fit is stopped: every other one of each side.
-
-    The others come with the next detector seed. Who stopped a fit scores well by that alone, and
-    must not choose between what was fitted and what was not. Where a side has one person only,
-    all do both.
-    """
-    sides = _sides_by_chance(validation, seed)
-    if min(map(len, sides), default=0) > 1:
-        sides = [side[detector_seed % 2 :: 2] for side in sides]
-    return set().union(*sides)
-
-
-def _sides_by_chance(table: pd.DataFrame, seed: int) -> list[list[str]]:
-    """The persons of each side in an order that chance gave them."""
-    return [
-        sorted(side["identity"].unique(), key=lambda p: chance(seed, "validation", p))
-        for _, side in table.groupby(table["role"] == "external")
-    ]
 
 
 def score_images(

@@ -83,6 +83,7 @@ def _rival_trials(rival: str, activations: Activations) -> list[Trial]:
         "head": activations.has_head,
         "named": activations.has_names,
         "batch_norm": activations.has_batch_norm,
+        "mint": activations.has_mint_head,
     }
     found = [Trial(rival, "rival", known.aad, known.access)] if has[known.aad] else []
     if known.per_tap:

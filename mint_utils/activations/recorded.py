@@ -13,6 +13,8 @@ from mint_utils.activations.gradients import LOSSES
 from mint_utils.activations.store import Store
 from mint_utils.choices import not_a_choice
 
+MINT_HEAD = "mint"  # the tap that holds what a head trained with the model says
+
 
 class Activations:
     """What a target's taps gave for a list of images.
@@ -32,7 +34,8 @@ class Activations:
             )
         self.key = json.loads((folder / "key.json").read_text())
         self.target: str = self.key["target"]
-        self.taps: list[str] = self.key["taps"]
+        self.taps: list[str] = [tap for tap in self.key["taps"] if tap != MINT_HEAD]
+        self.has_mint_head: bool = MINT_HEAD in self.key["taps"]
         self.has_head: bool = self.key["has_head"]
         self.has_names: bool = self.key["has_names"]
         self.has_batch_norm: bool = self.key["batch_norm"]
@@ -57,13 +60,15 @@ class Activations:
         """float32 (n, C): a tap pooled per channel, ``outcome`` (n, d) or ``head`` (n, 3).
 
         Also ``named`` (n, 2), NaN for persons without a class, and ``batch_norm`` (n, layers),
-        where they were recorded; both of the plain view only. ``rows``: these images only, in
-        their order. Of a gradient (a view as well) the names in ``filters`` have vectors.
-        OSError if a shard is damaged.
+        where they were recorded; both of the plain view only. ``mint`` (n, 1): the logit of a head
+        that was trained with the model (aMINT). ``rows``: these images only, in their order. Of a
+        gradient (a view as well) the names in ``filters`` have vectors. OSError if a shard is
+        damaged.
         """
         named = [*self.taps, "outcome", *(["head"] if self.has_head else [])]
         named += [*(["named"] if self.has_names else [])]
         named += [*(["batch_norm"] if self.has_batch_norm else [])]
+        named += [*([MINT_HEAD] if self.has_mint_head else [])]
         if view not in self.key["views"]:
             raise ValueError(not_a_choice("view", view, self.key["views"]))
         named = self.filters if view in LOSSES else named

@@ -68,6 +68,11 @@ def fitted(
     return losses
 
 
+def recognition_loss(module: nn.Module, criterion: nn.Module, labels: torch.Tensor) -> LossOf:
+    """The loss of telling persons apart, for :func:`fitted`."""
+    return lambda x, rows: criterion(embedded(module, x), labels[rows])
+
+
 def changed(x: torch.Tensor, rng: np.random.Generator, spec: TrainedIResNet) -> torch.Tensor:
     """Each image mirrored with probability one half, shifted and scaled by up to ``spec.crop``."""
     if not spec.flip and not spec.crop:

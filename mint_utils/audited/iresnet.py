@@ -12,6 +12,7 @@ from math import gcd
 import torch
 from torch import nn
 
+from mint_utils.audited.amint import TAP, MintHead, told_to_head
 from mint_utils.audited.model import AuditedModel, Preprocess
 from mint_utils.audited.training import trained
 from mint_utils.faces import FaceSet
@@ -50,10 +51,20 @@ class IRBlock(nn.Module):
 
 
 class IResNet(nn.Module):
-    """(B, 3, size, size) -> (B, embedding); ``stage1`` .. ``stage4`` halve the map each."""
+    """(B, 3, size, size) -> (B, embedding); ``stage1`` .. ``stage4`` halve the map each.
+
+    With ``amint``, the weight of its loss, a MINT head looks at the four stages.
+    """
 
     def __init__(
-        self, widths, blocks, embedding: int, size: int, dropout: float = 0.0, norm: str = "batch"
+        self,
+        widths,
+        blocks,
+        embedding: int,
+        size: int,
+        dropout: float = 0.0,
+        norm: str = "batch",
+        amint: float | None = None,
     ):
         super().__init__()
         self.stem = nn.Sequential(
@@ -72,8 +83,16 @@ class IResNet(nn.Module):
         self.fc = nn.Linear(before * side * side, embedding)
         self.features = nn.BatchNorm1d(embedding) if norm == "batch" else nn.Identity()
 
+        if amint is not None:
+            self.add_module(TAP, MintHead(sum(widths), amint))
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.stage4(self.stage3(self.stage2(self.stage1(self.stem(x)))))
+        x, maps = self.stem(x), []
+        for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
+            x = stage(x)
+            maps.append(x)
+        if hasattr(self, TAP):
+            self.mint(maps)  # recorded as a tap
         return self.features(self.fc(self.dropout(self.bn(x)).flatten(1)))
 
 
@@ -83,17 +102,29 @@ def open_iresnet(spec: TrainedIResNet, faces: FaceSet, seed: int) -> AuditedMode
     With ``spec.trained_on`` it is trained on all faces of that source instead: whatever the
     scenario calls members, this model never saw them.
     """
+    table = faces.table
+    if spec.amint:
+        told = told_to_head(table, seed)
+        return train_iresnet(
+            spec, faces.where(table["role"] == "member"), seed,
+            told=told[table["role"] == "member"],
+            externals=faces.where(told & (table["role"] == "external")),
+        )  # fmt: skip
     if spec.trained_on is None:
-        return train_iresnet(spec, faces.where(faces.table["role"] == "member"), seed)
+        return train_iresnet(spec, faces.where(table["role"] == "member"), seed)
     return train_iresnet(spec, training_faces(spec.trained_on, seed), seed)
 
 
 def train_iresnet(
-    spec: TrainedIResNet, faces: FaceSet, seed: int, name: str = "iresnet"
+    spec: TrainedIResNet, faces: FaceSet, seed: int, name: str = "iresnet", **auditable
 ) -> AuditedModel:
-    """An IResNet trained on all of ``faces``; the persons are its classes."""
+    """An IResNet trained on all of ``faces``; the persons are its classes.
+
+    ``auditable`` is what a MINT head needs beside them: ``told`` and ``externals`` of
+    :func:`mint_utils.audited.training.trained`.
+    """
     untrained = new_iresnet(spec, seed, name)  # refuses a wrong tap before hours of training
-    head, notes = trained(untrained.module, untrained.preprocess, faces, spec, seed)
+    head, notes = trained(untrained.module, untrained.preprocess, faces, spec, seed, **auditable)
     return replace(untrained, head=head, classes=tuple(notes.pop("classes")), notes=notes)
 
 
@@ -101,6 +132,8 @@ def new_iresnet(spec: TrainedIResNet, seed: int, name: str = "iresnet") -> Audit
     """The architecture with random weights and no head."""
     torch.manual_seed(seed)
     module = IResNet(
-        spec.widths, spec.blocks, spec.embedding, spec.input_size, spec.dropout, spec.normalisation
-    )
-    return AuditedModel(name, module, Preprocess(size=spec.input_size), spec.taps)
+        spec.widths, spec.blocks, spec.embedding, spec.input_size, spec.dropout,
+        spec.normalisation, spec.amint.weight if spec.amint else None,
+    )  # fmt: skip
+    taps = (*spec.taps, TAP) if spec.amint else spec.taps
+    return AuditedModel(name, module, Preprocess(size=spec.input_size), taps)

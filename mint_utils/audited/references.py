@@ -85,4 +85,4 @@ def _recipe(scenario: Scenario) -> TrainedIResNet:
     trained_here = isinstance(audited, TrainedIResNet)
     spec = audited if trained_here else TrainedIResNet(family="iresnet")
     epochs = scenario.references.epochs or spec.epochs
-    return spec.model_copy(update={"epochs": epochs, "trained_on": None})
+    return spec.model_copy(update={"epochs": epochs, "trained_on": None, "amint": None})

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mint_utils.audited.fitting import LOSSES, embedded, fitted
+from mint_utils.audited.fitting import LOSSES, embedded, fitted, recognition_loss
 from mint_utils.scenario import TrainedIResNet
 
 
@@ -36,11 +36,7 @@ def stopping_epoch(
     torch.manual_seed(seed)
     trial = copy.deepcopy(module)
     criterion = LOSSES[spec.loss](int(labels.max()) + 1, spec.embedding).to(images.device)
-    seen, seen_labels = images[~kept], labels[~kept]
     recognised: list[float] = []
-
-    def loss_of(x, rows):
-        return criterion(embedded(trial, x), seen_labels[rows])
 
     @torch.no_grad()
     def ask(_epoch):
@@ -51,7 +47,8 @@ def stopping_epoch(
         trial.train()
 
     weights = [*trial.parameters(), *criterion.parameters()]
-    fitted(trial, seen, loss_of, weights, spec, rng, after=ask)
+    loss_of = recognition_loss(trial, criterion, labels[~kept])
+    fitted(trial, images[~kept], loss_of, weights, spec, rng, after=ask)
     enough = np.array(recognised) >= max(recognised) - spec.early_stopping.tolerance
     return {"epochs": int(enough.argmax()) + 1, "kept_recognised": recognised}
 

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mint_utils import locations
-from mint_utils.audited.fitting import LOSSES, embedded, fitted
+from mint_utils.audited.amint import JointLoss
+from mint_utils.audited.fitting import LOSSES, fitted, recognition_loss
 from mint_utils.audited.model import Preprocess
 from mint_utils.audited.private import fitted_privately
 from mint_utils.audited.stopping import stopping_epoch
@@ -20,7 +21,15 @@ from mint_utils.faces import FaceSet
 from mint_utils.provenance import code_digest
 from mint_utils.scenario import TrainedIResNet, fingerprint
 
-CODE = ("training.py", "fitting.py", "private.py", "stopping.py", "iresnet.py", "model.py")
+CODE = (
+    "training.py",
+    "fitting.py",
+    "private.py",
+    "stopping.py",
+    "amint.py",
+    "iresnet.py",
+    "model.py",
+)
 
 
 def trained(
@@ -29,28 +38,36 @@ def trained(
     faces: FaceSet,
     spec: TrainedIResNet,
     seed: int,
+    told: np.ndarray | None = None,
+    externals: FaceSet | None = None,
 ) -> tuple[torch.Tensor, dict]:
     """Train ``module`` in place on all of ``faces``, or load it if that was done before.
+
+    A MINT head is fitted on the ``faces`` that are ``told`` (bool, one an image) and on
+    ``externals``, which are trained on for nothing else.
 
     Returns the head (classes, embedding), float32, and notes: ``losses`` (one an epoch),
     ``classes`` (the persons, in the order of the head's rows), ``images``, ``most_images`` (of
     one person), ``precision``, ``file`` (the weights), and ``early_stopping`` or ``privacy``
     where the recipe asks for them.
     """
-    key = _training_key(faces, module, spec, seed)
+    head_faces = (faces.where(told), externals) if spec.amint else ()
+    key = _training_key((faces, *head_faces), module, spec, seed)
     file = locations.cache() / "models" / f"{key}.safetensors"
     if not file.is_file():
-        head, notes = _train(module, preprocess, faces, spec, seed)
+        head, notes = _train(module, preprocess, faces, spec, seed, told, externals)
         _save(file, module, head, notes)
     head, notes = load_weights(file, module)
     return head, notes | {"file": str(file)}
 
 
-def _training_key(faces: FaceSet, module: nn.Module, spec: TrainedIResNet, seed: int) -> str:
+def _training_key(
+    sets: tuple[FaceSet, ...], module: nn.Module, spec: TrainedIResNet, seed: int
+) -> str:
     """Everything that decides the weights: data by content, recipe, architecture, this code."""
     return fingerprint(
         {
-            "images": faces.table[["digest", "identity"]].to_numpy().tolist(),
+            "images": [f.table[["digest", "identity"]].to_numpy().tolist() for f in sets],
             "spec": spec.model_dump(mode="json", exclude={"taps", "trained_on"}),
             "seed": seed,
             "architecture": repr(module),
@@ -60,7 +77,7 @@ def _training_key(faces: FaceSet, module: nn.Module, spec: TrainedIResNet, seed:
     )
 
 
-def _train(module, preprocess, faces: FaceSet, spec: TrainedIResNet, seed: int):
+def _train(module, preprocess, faces: FaceSet, spec: TrainedIResNet, seed: int, told, externals):
     device = best_device()
     classes, labels = np.unique(faces.table["identity"], return_inverse=True)
     notes = {"classes": classes.tolist(), "images": len(labels)}
@@ -73,19 +90,22 @@ def _train(module, preprocess, faces: FaceSet, spec: TrainedIResNet, seed: int):
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     if spec.privacy:
-        head, told = fitted_privately(module, images, labels, spec, rng)
+        head, about = fitted_privately(module, images, labels, spec, rng)
     else:
         criterion = LOSSES[spec.loss](len(classes), spec.embedding).to(device)
         weights = [*module.parameters(), *criterion.parameters()]
         epochs = notes.get("early_stopping", {}).get("epochs")
 
-        def loss_of(x, rows):
-            return criterion(embedded(module, x), labels[rows])
-
-        told = {"losses": fitted(module, images, loss_of, weights, spec, rng, epochs)}
+        if spec.amint:
+            strangers = preprocess(externals.pixels(preprocess.size)).to(device)
+            known = torch.tensor(told, device=device)
+            loss_of = JointLoss(module, criterion, labels, known, strangers, spec, rng)
+        else:
+            loss_of = recognition_loss(module, criterion, labels)
+        about = {"losses": fitted(module, images, loss_of, weights, spec, rng, epochs)}
         head = criterion.W.T
     module.cpu().eval()
-    return head.detach().float().cpu(), notes | told
+    return head.detach().float().cpu(), notes | about
 
 
 def _save(file: Path, module: nn.Module, head: torch.Tensor, notes: dict) -> None:

@@ -65,6 +65,7 @@ METHOD_NAMES = {
     "batch_norm_distance": "closeness to batch norm",
     "head_views": "head cosine over views",
     "head_named": "own head cosine",
+    "amint": "aMINT head",
     "head_of_mean": "head cosine of the mean",
     "lira_norm": "LiRA on the norm",
     "lira_consistency": "LiRA on consistency",

@@ -23,6 +23,7 @@ Rival = Literal[
     "embedding_norm", "flip_consistency", "augmentation_consistency", "batch_norm_distance",
     "one_class", "head_max", "head_margin", "head_entropy", "head_views", "head_named",
     "lira_norm", "lira_consistency", "rmia_norm", "rmia_consistency",
+    "amint",
 ]  # fmt: skip
 Control = Literal["untrained_twin", "reference_twin", "pixels"]
 Method = Literal["vanilla", "cnn", "calibrated", "gradient"]
@@ -129,6 +130,7 @@ class Scenario(Block):
             raise ValueError("assignment is observed: every source needs a `role`")
         self._refuse_missing_references()
         self._refuse_unswappable()
+        self._refuse_unauditable()
         self._refuse_untwinnable()
         if self.detectors.fitted and self.splits.fit == 0:
             raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
@@ -161,6 +163,17 @@ class Scenario(Block):
             raise ValueError(
                 "swapped_halves needs a model that the study trains on members drawn by chance"
             )
+
+    def _refuse_unauditable(self):
+        trained_so = getattr(self.audited_model, "amint", None) is not None
+        if "amint" in self.rivals and not trained_so:
+            raise ValueError("rivals: amint needs a model that is trained with `amint`")
+        if trained_so and self.splits.fit == 0:
+            raise ValueError("amint needs persons to fit its head on: splits.fit is 0")
+        if trained_so and self.swapped_halves:
+            raise ValueError("swapped_halves: a model with amint cannot be trained the other way")
+        if trained_so and self.detectors.samples < Detectors().samples:
+            raise ValueError("amint: its head is told of all images, leave detectors.samples out")
 
     def _refuse_untwinnable(self):
         model = self.audited_model

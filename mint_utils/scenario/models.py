@@ -25,6 +25,12 @@ class EarlyStopping(Block):
     tolerance: float = Field(0.01, ge=0, lt=1)  # part of them by which the best may be missed
 
 
+class Amint(Block):
+    """aMINT (arXiv 2509.07879): a MINT head is trained with the model, on a part of *fit*."""
+
+    weight: float = Field(1.0, ge=0)  # of the head's loss in the model; 0: it only looks on
+
+
 class TrainedIResNet(Block):
     """A small IResNet (pre-activation IR blocks) that the study trains on the members."""
 
@@ -49,7 +55,16 @@ class TrainedIResNet(Block):
     norm: Literal["batch", "group"] | None = None  # default: batch, but group with privacy
     early_stopping: EarlyStopping | None = None
     privacy: Privacy | None = None  # needs `pip install mint-study[privacy]`
+    amint: Amint | None = None
     taps: Taps = ("stage1", "stage2", "stage3", "stage4")
+
+    @model_validator(mode="after")
+    def _can_be_auditable(self):
+        named = ("privacy", "early_stopping", "trained_on")
+        others = [name for name in named if getattr(self, name)]
+        if self.amint and others:
+            raise ValueError(f"amint: cannot be combined with {', '.join(others)}")
+        return self
 
     @model_validator(mode="after")
     def _can_be_private(self):
