@@ -1,4 +1,4 @@
-"""The command line: list, init, check, run, grid, ask, compare, verify, pdf."""
+"""The command line: list, init, check, run, grid, ask, explore, compare, verify, pdf."""
 
 import json
 import sys
@@ -221,6 +221,24 @@ def ask(
     except (*EXPECTED, FloatingPointError) as error:
         raise _fail(error) from error
     typer.echo(in_words(answer))
+
+
+@app.command()
+def explore(
+    name: Annotated[str, typer.Argument(help="a scenario that was run")] = "synthetic",
+    port: Annotated[int, typer.Option("--port", help="of the page on this machine")] = 8866,
+    browser: Annotated[bool, typer.Option(help="open a browser")] = True,
+) -> None:
+    """Explore a finished run in the browser: notebook 06 as a page, served by Voila until Ctrl-C.
+
+    Example: mint-study explore lfw
+    """
+    from mint_utils.explorer.serving import serve
+
+    try:
+        serve(str(_report_of(name)), port, browser)
+    except (*EXPECTED, ModuleNotFoundError) as error:
+        raise _fail(error) from error
 
 
 def _report_of(name: str) -> Path:

@@ -12,7 +12,8 @@ RUNNERS = {
     "compare.py", "defences.py", "drawn_photographs.py", "executed.py", "finish.py",
     "finished_run.py", "grid.py", "grid_tables.py", "inputs.py", "lesson.py", "new_scenario.py",
     "pdf.py", "photo_quality.py", "photographs.py", "questions.py", "report.py",
-    "report_tables.py", "strangers.py", "study.py", "verify.py", "visibility.py", "whose_face.py",
+    "report_tables.py", "serving.py", "shell.py", "strangers.py", "study.py", "verify.py",
+    "visibility.py", "whose_face.py",
 }  # fmt: skip
 
 

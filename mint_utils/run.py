@@ -126,9 +126,9 @@ class Run:
         return "models/audited_model.safetensors"
 
     def hand_on_activations(self, recorded: dict[str, Activations]) -> None:
-        """Remember where the activations of each target lie, for later notebooks."""
+        """Keep the names of the stores of each target, for later notebooks and for the explorer."""
         stores = [{"target": target, "store": a.folder.name} for target, a in recorded.items()]
-        self.hand_on("stores", pd.DataFrame(stores))
+        self.save_table("stores", pd.DataFrame(stores))
 
     def activations(self) -> dict[str, Activations]:
         """The activations that notebook 03 recorded, by target."""

@@ -94,6 +94,18 @@ class Store:
             raise OSError(_damaged(path, f"{name} does not match its checksum"))
         return values
 
+    def glance(self, kind: str, shard: int, name: str, row: int) -> torch.Tensor:
+        """One row of a column, the rest neither read nor checked: to look at, not to compute with.
+
+        OSError if the shard cannot be read.
+        """
+        path = self.path(kind, shard)
+        try:
+            with safe_open(path, "pt") as stored:
+                return stored.get_slice(name)[row]
+        except UNREADABLE as error:
+            raise OSError(_damaged(path, str(error))) from error
+
     def _about(self, kind: str, shard: int) -> dict:
         with safe_open(self.path(kind, shard), "pt") as stored:
             return json.loads(stored.metadata()["shard"])

@@ -57,14 +57,29 @@ def _reached(p_value, test: pd.DataFrame, weights, rate: float, persons: int) ->
     positive = test["positive"].to_numpy()
     called = p_value <= rate
     fpr = float(share(called[~positive])[0])
-    upper = interval(share(called[~positive], weights[:, ~positive]), level=0.90)[1]
     people = test.loc[~positive, "identity"].nunique()
-    # Resamples of no false alarm are all 0: at least what as many persons could hide.
-    upper = max(upper, float(beta.ppf(0.95, fpr * people + 1, people - fpr * people)))
+    upper = upper_bound(fpr, share(called[~positive], weights[:, ~positive]), people)
     tpr = float(share(called[positive])[0])
     low, high = interval(share(called[positive], weights[:, positive]))
-    trusted = {
-        name: prior * tpr / (prior * tpr + (1 - prior) * upper) for name, prior in PRIORS.items()
-    }
+    trusted = {name: ppv(prior, tpr, upper) for name, prior in PRIORS.items()}
     found = {"fpr": fpr, "fpr_upper": upper, "tpr": tpr, "tpr_low": low, "tpr_high": high}
     return found | trusted | {"note": np.nan}
+
+
+def upper_bound(fpr: float, resampled: np.ndarray, persons: int) -> float:
+    """One-sided 95 % bound of a false-positive rate, from its resamples over ``persons``.
+
+    Resamples of no false alarm are all 0: never below what as many persons could hide.
+    """
+    hidden = float(beta.ppf(0.95, fpr * persons + 1, persons - fpr * persons)) if fpr < 1 else 1.0
+    return max(interval(resampled, level=0.90)[1], hidden)
+
+
+def ppv(prior: float, tpr: float, fpr_upper: float) -> float:
+    """Of those called members, the part that is one, where a part ``prior`` of all asked is.
+
+    With the upper bound of the false-positive rate it errs on the side of the accused. NaN if
+    nobody can be called.
+    """
+    called = prior * tpr + (1 - prior) * fpr_upper
+    return prior * tpr / called if called else np.nan
