@@ -1,6 +1,7 @@
 """The study as a whole: what a run leaves, what a rerun redoes, what an accident costs."""
 
 import hashlib
+import html
 import json
 import os
 import re
@@ -111,8 +112,64 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(isolated, tiny_report):
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert "02_audited_model: done before" in again.stderr
-    for name in ("scores.parquet", "metrics.csv", "rungs.csv", "faces.csv"):
-        assert sha256(report / "tables" / name) == sha256(tiny_report / "tables" / name)
+    assert differences_but_for_times(report, tiny_report) == []
+
+
+def files_of(report) -> dict:
+    return {f.relative_to(report).as_posix(): f for f in report.rglob("*") if f.is_file()}
+
+
+def without_times(name: str, file) -> object:
+    """What a file says but for when it was made, how long that took, and the hash of such a page.
+
+    Those are all: ``created``, ``seconds`` and ``files["index.html"]`` of manifest.json, and on
+    index.html the date below the question and the rows Made and Time.
+    """
+    if name == "manifest.json":
+        said = json.loads(file.read_text())
+        del said["created"], said["seconds"], said["files"]["index.html"]
+        return said
+    if name == "index.html":
+        said = re.sub(r"</b>, \d{4}-\d\d-\d\d</p>", "", file.read_text())
+        return re.sub(r'<tr><th scope="row">(Made|Time)</th>.*?</tr>', "", said)
+    return sha256(file)
+
+
+def differences_but_for_times(one, other) -> list[str]:
+    mine, its = files_of(one), files_of(other)
+    both = sorted(set(mine) & set(its))
+    return sorted(set(mine) ^ set(its)) + [
+        name for name in both if without_times(name, mine[name]) != without_times(name, its[name])
+    ]
+
+
+def test_every_figure_says_what_to_conclude_and_what_it_draws(tiny_report):
+    said = json.loads((tiny_report / "figures" / "captions.json").read_text())
+    page = html.unescape((tiny_report / "index.html").read_text())
+    figures = [file.name for file in (tiny_report / "figures").glob("*.png")]
+    assert sorted(said) == sorted(figures) and len(figures) >= 10
+    for name in figures:
+        caption, alt = said[name]["caption"], said[name]["alt"]
+        assert len(caption) > 40 and len(alt) > 40 and caption != alt
+        assert f'alt="{alt}"' in page and f"<figcaption>{caption}</figcaption>" in page
+        (own,) = tiny_report.glob(f"{name[:2]}_*.html")
+        assert f'alt="{alt}"' in html.unescape(own.read_text()), "on its own page too"
+    for file in tiny_report.glob("0*.html"):
+        assert not re.search(r'<img(?![^>]*alt="[^"]+")', file.read_text()), file.name
+
+
+def test_the_report_names_what_it_was_made_from(tiny_report):
+    manifest = json.loads((tiny_report / "manifest.json").read_text())
+    page = (tiny_report / "index.html").read_text()
+    known = pd.read_parquet(tiny_report / "models" / "known_images.parquet")
+    of_faces = hashlib.sha256("\n".join(sorted(known["digest"])).encode()).hexdigest()
+    assert manifest["inputs"]["faces"] == {"synthetic": {"images": len(known), "sha256": of_faces}}
+    file = locations.SCENARIOS / "synthetic.yml"
+    assert manifest["inputs"]["scenario"] == sha256(file)
+    for shown in (of_faces, sha256(file), manifest["code"], manifest["versions"]["torch"]):
+        assert shown in page
+    again = load_scenario(str(tiny_report / "synthetic.yml"))
+    assert again.fingerprint == manifest["fingerprint"], "the file it leaves runs the same"
 
 
 def test_a_failing_notebook_is_kept_and_the_old_report_stays(beside_tiny):
