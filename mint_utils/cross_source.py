@@ -3,7 +3,9 @@
 Each detector is fitted with the members against externals of some sources only, always equally
 many of them, and tested on the same members against the test persons of every source. Where it
 has learned membership, it does not matter which externals it knows. Where it has learned what its
-own externals look like, strangers from elsewhere are something else to it.
+own externals look like, strangers from elsewhere are something else to it. The reverse does not
+hold: a trained network knows the style of its training pictures, and what sets the members apart
+from every source carries over as well.
 """
 
 from collections.abc import Callable, Mapping

@@ -9,11 +9,12 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from mint_utils import locations
-from mint_utils.figures.grid import rungs_by_factor, rungs_by_gap
+from mint_utils.figures.grid import rungs_by_axis, rungs_by_factor, rungs_by_gap
 from mint_utils.grid import (
     cells,
     folder_of,
@@ -23,7 +24,7 @@ from mint_utils.grid import (
     run_cell,
     run_grid,
 )
-from mint_utils.grid_tables import finished_grids, grid_cells, grid_rungs, read_grid
+from mint_utils.grid_tables import curve_axes, finished_grids, grid_cells, grid_rungs, read_grid
 from mint_utils.scenario_file import ScenarioError, load_scenario
 from mint_utils.study import run_compare
 
@@ -168,6 +169,26 @@ def test_figures_have_a_point_an_audit(finished):
     assert [t.get_text() for t in axes.get_yticklabels()] == ["as in the base", "epochs: 6"]
     gap = rungs_by_gap(rungs, "member_vs_external")
     assert gap.get_ylim()[1] > 1
+
+
+def test_a_numeric_axis_makes_a_curve_with_its_controls(finished):
+    rungs = grid_rungs(finished[0])
+    rungs["samples"] = np.where(rungs["factor"] == "", 200, 2000)
+    axes = rungs_by_axis(rungs, "samples", "member_vs_external")
+    panels = axes.get_figure(root=True).axes
+    single = rungs[(rungs["contrast"] == "member_vs_external") & (rungs["k"] == 1)]
+    assert len(panels) == single["access"].nunique()
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["200", "2,000"]
+    told = {round(y, 6) for ax in panels for c in ax.containers for y in c.lines[0].get_ydata()}
+    assert told == set(single["auc"].round(6)) | set(single["control_auc"].round(6))
+
+
+def test_seeds_and_words_make_no_curve(finished):
+    grid, table = finished[0], grid_cells(finished[0])
+    assert curve_axes(grid, table) == []
+    along = grid.model_copy(update={"axes": {"seed": (0, 1), "detectors.samples": (200, 400)}})
+    table = pd.DataFrame({"seed": [0, 1], "detectors.samples": [200, 400]})
+    assert curve_axes(along, table) == ["detectors.samples"]
 
 
 def test_notebooks_07_and_08_draw_a_grid(finished):

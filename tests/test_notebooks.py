@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from mint_utils import locations
+from mint_utils.faces import CONTRASTS
 from mint_utils.study import run_compare
 
 NOTEBOOKS = sorted(locations.NOTEBOOKS.glob("*.ipynb"))
@@ -89,4 +90,6 @@ def test_compare_shows_every_finished_report(beside_tiny):
     assert "synthetic" in page.read_text()
     tables = page.parent / "tables"
     assert {file.name for file in tables.iterdir()} == {"verdicts.csv", "rungs.csv"}
-    assert len(list((page.parent / "figures").glob("*.png"))) == 4
+    made = {file.stem for file in (page.parent / "figures").glob("*.png")}
+    assert made == set(CONTRASTS) | {f"{contrast}_heat_map" for contrast in CONTRASTS}
+    assert page.read_text().count('href="../synthetic/index.html"') > 20  # one a number
