@@ -66,9 +66,8 @@ def ask(
         scores = AskedScores(run, model, asked.faces, Path(nowhere) / "asked")
         among = run
         if strangers:
-            chosen = one_person or reference is not None
             others, left_out = strangers_in(
-                strangers, folder, lambda person: reader.asked(person, chosen)
+                strangers, folder, lambda person: reader.asked(person, one_person)
             )
             their_scores = AskedScores(run, model, others, Path(nowhere) / "strangers")
             among = Strangers(strangers, their_scores, left_out)

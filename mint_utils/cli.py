@@ -13,7 +13,6 @@ from mint_utils.scenario_file import (
     ScenarioError,
     load_scenario,
     scenario_names,
-    scenario_path,
     tiny_overrides,
 )
 
@@ -206,6 +205,7 @@ def ask(
     from mint_utils.answer_page import write_page
     from mint_utils.answers import in_words
     from mint_utils.ask import ask as asked
+    from mint_utils.finished_run import report_of
 
     try:
         for file in (page, csv):
@@ -213,7 +213,7 @@ def ask(
                 raise NotADirectoryError(f"{file} cannot be written: {file.parent} is no folder")
         if with_faces and not page:
             raise ValueError("--with-faces is about the page: name one with --page FILE.html")
-        answer = asked(_report_of(name), folder, one_person, photos, reference, strangers)
+        answer = asked(report_of(name), folder, one_person, photos, reference, strangers)
         if csv:
             answer.table.to_csv(csv, index=False)
         if page:
@@ -234,21 +234,12 @@ def explore(
     Example: mint-study explore lfw
     """
     from mint_utils.explorer.serving import serve
+    from mint_utils.finished_run import report_of
 
     try:
-        serve(str(_report_of(name)), port, browser)
+        serve(str(report_of(name)), port, browser)
     except (*EXPECTED, ModuleNotFoundError) as error:
         raise _fail(error) from error
-
-
-def _report_of(name: str) -> Path:
-    """The report of a scenario's name or .yml file, or the report that ``name`` itself is."""
-    if (Path(name) / "manifest.json").is_file():
-        return Path(name)
-    report = locations.reports() / (Path(name).stem if name.endswith((".yml", ".yaml")) else name)
-    if not report.is_dir():
-        scenario_path(name)  # names the nearest one if there is no such scenario at all
-    return report
 
 
 @app.command()

@@ -8,12 +8,14 @@ from PIL import ExifTags, Image
 
 from mint_utils.faces import FaceSet
 from mint_utils.finished_run import FinishedRun
-from mint_utils.sources import open_sources
+from mint_utils.scenario import SyntheticFaces
+from mint_utils.sources import SyntheticSource, open_sources
 from mint_utils.sources.files import UPRIGHT
 
 SIZE = (1200, 900)  # pixels of a photograph
 HELD = (1, 3, 6, 8)  # EXIF orientations: how a phone was held
 PHOTOGRAPHS = 6  # of each person
+NOBODY = 1_000_000  # number of the first person who is in no run
 MIRROR = {6: 8, 8: 6}  # what undoes a quarter turn
 
 
@@ -26,7 +28,7 @@ def drawn_photographs(run: FinishedRun, folder: Path) -> Path:
     """
     if any(spec.kind != "synthetic" for spec in run.scenario.faces):
         raise ValueError(
-            f"{run.scenario.name} is about real persons, who are not drawn: set `photos` to a "
+            f"{run.scenario.name} is about real persons, who are not drawn: set `mine` to a "
             "folder of your own"
         )
     shutil.rmtree(folder, ignore_errors=True)
@@ -45,6 +47,20 @@ def drawn_photographs(run: FinishedRun, folder: Path) -> Path:
             beside = [faces.read(others[0])] if number % 3 == 2 else []
             place = folder / name / f"IMG_{number:04d}.jpg"
             write_photograph([faces.read(row), *beside], place, rng)
+    return folder
+
+
+def drawn_strangers(run: FinishedRun, folder: Path, persons: int = 20) -> Path:
+    """Write ``folder``/PERSON: two photographs each of drawn persons who are in no run.
+
+    Returns ``folder``; what was in it goes.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    spec = SyntheticFaces(kind="synthetic", first=NOBODY, persons=persons, images=2)
+    source = SyntheticSource(spec, run.scenario.seed)
+    for number, row in enumerate(source.images().itertuples()):
+        place = folder / row.identity / f"IMG_{number % 2:04d}.jpg"
+        write_photograph([source.read(row.image_id)], place, np.random.default_rng(number))
     return folder
 
 
