@@ -245,6 +245,17 @@ def test_maps_come_in_the_order_of_the_rows_asked_for(isolated, model):
     )
 
 
+def test_a_glance_at_a_map_is_that_map(isolated, model):
+    kept = np.arange(20) % 3 != 0
+    found = extract(model, pictures(20), maps_for=kept, how=Extraction(shard_size=6))
+    for row in np.flatnonzero(kept):
+        assert torch.equal(found.glance("stage2", row), found.maps("stage2", np.array([row]))[0])
+    with pytest.raises(ValueError, match="detector samples"):
+        found.glance("stage2", 0)
+    with pytest.raises(ValueError, match="stage2"):
+        found.glance("stage9", 1)
+
+
 def test_maps_of_images_that_are_not_kept_are_refused(isolated, model):
     found = extract(model, pictures(8), maps_for=np.arange(8) < 4)
     with pytest.raises(ValueError, match="detector samples only: raise detectors.samples"):

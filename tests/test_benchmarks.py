@@ -56,6 +56,23 @@ def test_quick_p_values(tmp_path):
     assert (table["at_0.05"] <= table["draws"]).all()
 
 
+def test_quick_explorer(tmp_path):
+    run("explorer", "--images", "240", "--times", "1", "--out", str(tmp_path))
+    table = pd.read_csv(tmp_path / "explorer.csv")
+    committed = pd.read_csv(BENCHMARKS / "explorer.csv")
+    assert list(table.columns) == list(committed.columns)
+    assert table["change"].tolist() == committed["change"].tolist()
+
+
+def test_committed_explorer_answers_in_time():
+    table = pd.read_csv(BENCHMARKS / "explorer.csv")
+    page = (BENCHMARKS / "explorer.md").read_text()
+    assert page.startswith("# How fast the explorer answers\n\n10,000 images")
+    for row in table.itertuples():
+        assert f"| {row.change} | {row.median_ms} | {row.p95_ms} | {row.processor_ms} |" in page
+    assert (table["processor_ms"] < 200).all()
+
+
 def test_committed_false_alarms_are_few():
     table = pd.read_csv(BENCHMARKS / "false_alarms.csv")
     check_counts(table)

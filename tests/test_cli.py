@@ -14,7 +14,7 @@ def mint(isolated):
 
 def test_help_names_every_command(mint):
     shown = mint("--help").output
-    for command in ("list", "check", "run", "ask", "compare", "verify"):
+    for command in ("list", "check", "run", "ask", "explore", "compare", "verify"):
         assert command in shown
     assert "Ctrl-C" in mint("run", "--help").output
 
@@ -46,6 +46,8 @@ def test_check_counts_faces_without_running(mint, isolated):
         (["verify", "synthetic"], "not a finished report"),
         (["ask", "synthetik", "."], "did you mean 'synthetic'"),
         (["ask", "synthetic", "."], "run `mint-study run synthetic` first"),
+        (["explore", "synthetik"], "did you mean 'synthetic'"),
+        (["explore", "synthetic"], "run `mint-study run synthetic` first"),
         (["compare"], "mint-study run synthetic"),
     ],
 )
@@ -54,6 +56,12 @@ def test_what_cannot_be_done_is_said_in_one_line(mint, words, says):
     assert shown.exit_code == 1
     assert says in " ".join(shown.output.split())
     assert "Traceback" not in shown.output
+
+
+def test_without_voila_explore_says_what_to_install(mint, monkeypatch):
+    monkeypatch.setattr("mint_utils.explorer.serving.find_spec", lambda name: None)
+    shown = mint("explore", "synthetic")
+    assert shown.exit_code == 1 and "pip install -e .[app]" in shown.output
 
 
 def test_a_scenario_may_lie_anywhere(mint, isolated):

@@ -139,7 +139,7 @@ def test_a_threshold_costs_what_is_told(material):
     assert values.ppv == pytest.approx(ppv(choice.prior, values.tpr, values.fpr_upper))
     rarer = explorer.weigh(material, replace(choice, prior=0.001))
     assert rarer.ppv < values.ppv or values.tpr == 0
-    assert f"{100 * values.tpr:.0f} % of members" in in_words(values)
+    assert f"{100 * values.tpr:.0f}\u00a0% of members" in in_words(values)
 
 
 def test_the_point_is_on_the_roc(material):

@@ -38,6 +38,10 @@ STYLE = """<style>
 .mint-map b { position: absolute; width: 22px; height: 22px; margin: -11px 0 0 -11px;
   border-radius: 50%; border: 3px solid; box-sizing: border-box; pointer-events: none;
   box-shadow: 0 0 0 2px #fff, inset 0 0 0 2px #fff; }
+@media (max-width: 600px) {
+  .mint-map i { width: 7px; height: 7px; margin: -4px 0 0 -4px; border-width: 1px; }
+  .mint-map b { width: 14px; height: 14px; margin: -7px 0 0 -7px; border-width: 2px; }
+}
 </style>"""
 
 

@@ -150,12 +150,13 @@ def open_report(report: str | Path) -> Material:
     faces = FaceSet(table, open_sources(scenario))
     verdict = json.loads((folder / "verdict.json").read_text())["verdict"]
     about = f"{scenario.question} Verdict: {verdict}."
-    return _material(scenario, faces, pd.read_csv(stores, dtype=str), about)
+    return _material(folder.name, scenario, faces, pd.read_csv(stores, dtype=str), about)
 
 
 def material_of(run: Run) -> Material:
     """The material of a run that is under way: what notebook 06 looks at."""
-    return _material(run.scenario, run.faces(), run.table("stores"), run.scenario.question)
+    scenario = run.scenario
+    return _material(scenario.name, scenario, run.faces(), run.table("stores"), scenario.question)
 
 
 def _scenario_of(report: Path) -> Scenario:
@@ -170,7 +171,9 @@ def _scenario_of(report: Path) -> Scenario:
         ) from error
 
 
-def _material(scenario: Scenario, faces: FaceSet, stores: pd.DataFrame, about: str) -> Material:
+def _material(
+    name: str, scenario: Scenario, faces: FaceSet, stores: pd.DataFrame, about: str
+) -> Material:
     targets, missing = {}, {}
     for target, store in stores[["target", "store"]].itertuples(index=False):
         try:
@@ -178,18 +181,18 @@ def _material(scenario: Scenario, faces: FaceSet, stores: pd.DataFrame, about: s
         except FileNotFoundError:
             missing[target] = (
                 f"the activations of {target} are not in {locations.cache()} any more. Record "
-                f"them again: `mint-study run {scenario.name} --fresh`, with the same -o if any"
+                f"them again: `mint-study run {name} --fresh`, with the same -o if any"
             )
     if "audited" not in targets:
-        raise FileNotFoundError(missing.get("audited", f"{scenario.name} recorded nothing"))
+        raise FileNotFoundError(missing.get("audited", f"{name} recorded nothing"))
     # Rows of the faces are rows of the stores.
     table = faces.table.set_index("image_id").reindex(targets["audited"].image_ids)
     if table["role"].isna().any() or len(table) != len(faces):
         raise ValueError(
-            f"the faces of {scenario.name} are not those of its activations: run "
-            f"`mint-study run {scenario.name}` again"
+            f"the faces of {name} are not those of its activations: run "
+            f"`mint-study run {name}` again"
         )
     faces = FaceSet(table.reset_index(), faces.sources)
     # Where a scenario hides faces, images have codes for names, which sources must not read.
     shown = getattr(getattr(scenario, "report", None), "faces", "shown") != "hidden"
-    return Material(scenario.name, faces, targets, missing, about, shown)
+    return Material(name, faces, targets, missing, about, shown)

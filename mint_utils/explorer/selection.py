@@ -146,16 +146,18 @@ def weigh(material: Material, choice: Choice) -> Values:
 def in_words(values: Values) -> str:
     """What the threshold does, in a sentence or two."""
     where = "at or above" if values.members_above else "at or below"
-    tpr, fpr, most = (f"{100 * rate:.0f} %" for rate in (values.tpr, values.fpr, values.fpr_upper))
+    tpr, fpr, most = (
+        f"{100 * rate:.0f}\u00a0%" for rate in (values.tpr, values.fpr, values.fpr_upper)
+    )
     said = (
         f"Whoever is {where} {values.threshold:.3g} is called a member: on test {tpr} of members "
-        f"are found, {fpr} of externals are accused (95 % bound: {most})."
+        f"are found, {fpr} of externals are accused (95\u00a0% bound: {most})."
     )
     if not np.isfinite(values.ppv):
         return said
     return (
-        f"{said} If {100 * values.prior:g} % of those asked are members, a yes is right in "
-        f"{100 * values.ppv:.2g} % of cases."
+        f"{said} If {100 * values.prior:g}\u00a0% of those asked are members, a yes is right in "
+        f"{100 * values.ppv:.2g}\u00a0% of cases."
     )
 
 
@@ -198,7 +200,7 @@ def _images(material: Material, side: int, shown: Shown) -> list[str]:
 
 def _title(shown: Shown, images: int) -> str:
     if shown.image is None:
-        return f"{shown.identity}, mean of {images}"
+        return f"{shown.identity} ({images})"
     return shown.image.rpartition("/")[2]
 
 

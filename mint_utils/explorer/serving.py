@@ -25,6 +25,7 @@ def serve(report: str, port: int, browser: bool = True) -> None:
             "Voila, which serves the page, is not installed: `pip install -e .[app]`; "
             "or open notebooks/06_explorer.ipynb in JupyterLab (`make lab`)"
         )
+    report = str(Path(report).resolve())  # the page runs in another folder
     open_report(report)  # says here what is missing, not on the page
     from voila.app import Voila
 

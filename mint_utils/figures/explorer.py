@@ -114,7 +114,7 @@ def _words(name: str) -> str:
 
 
 def _short(title: str) -> str:
-    return title if len(title) <= 26 else f"{title[:12]}…{title[-12:]}"
+    return title if len(title) <= 22 else f"{title[:11]}…{title[-10:]}"
 
 
 def _wrapped(text: str, width: int = 46) -> str:
