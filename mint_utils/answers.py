@@ -60,6 +60,12 @@ class Answer:
         return whole.rename(columns=RANKED) if self.is_rank else whole
 
     @property
+    def by_photograph(self) -> pd.DataFrame:
+        """The p-value (or rank) of each image, a row each, a column for what was looked at."""
+        wide = self.images.pivot(index="unit", columns="access", values="p_value")
+        return wide[list(self.images["access"].unique())].rename(columns=ACCESS)
+
+    @property
     def warnings(self) -> list[str]:
         """What must be read before any number."""
         return answer_notes.warnings(self)

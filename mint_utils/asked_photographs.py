@@ -51,7 +51,7 @@ def asked_photographs(
     """
     listed = listed_in(folder)
     skipped, crops, rows = dict(listed.skipped), [], []
-    for name, file in tqdm(listed.files.items(), desc="finding faces", unit="photograph"):
+    for name, file in tqdm(listed.files.items(), desc="finding faces", unit="photograph", delay=2):
         try:
             faces = faces_in(opened(file), calibrate)
         except UnreadableImage as error:

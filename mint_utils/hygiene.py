@@ -40,7 +40,7 @@ def inspect(faces: FaceSet) -> Inspection:
     Raises ValueError if nothing can be read, or if one image is on both sides of the audit.
     """
     digests, perceptual, skipped = [], [], []
-    for row in tqdm(range(len(faces)), desc="reading faces", unit="image"):
+    for row in tqdm(range(len(faces)), desc="reading faces", unit="image", delay=1):
         try:
             image = faces.read(row)
             digests.append(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest())

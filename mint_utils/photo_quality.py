@@ -23,7 +23,7 @@ def quality(asked, calibrate: CalibrateFaces | None) -> pd.DataFrame:
     rows = table.to_dict("records")
     table["unlike"] = [calibrate.unlike(row) if calibrate else "" for row in rows]
     table["copy_of"] = table["image_id"].map(_originals(asked.faces.table)).fillna("")
-    return table[COLUMNS]
+    return table[COLUMNS].round(1)
 
 
 def _originals(images: pd.DataFrame) -> dict[str, str]:

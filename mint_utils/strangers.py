@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from mint_utils.asked_images import Asked, counted, refuse_used
 from mint_utils.asked_photographs import Crops
@@ -103,9 +104,9 @@ def strangers_in(
     if asked.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{asked} is asked about and lies in {folder}, the folder of strangers")
     tables, crops, left_out = [], {}, []
-    for person in sorted(f for f in folder.iterdir() if f.is_dir() and not f.is_symlink()):
-        if person.name.startswith(HIDDEN):
-            continue
+    persons = [f for f in sorted(folder.iterdir()) if f.is_dir() and not f.is_symlink()]
+    persons = [person for person in persons if not person.name.startswith(HIDDEN)]
+    for person in tqdm(persons, desc="strangers", unit="person"):
         try:
             faces = read(person).faces
         except ValueError:  # nothing that can be read, no face, or nobody who is recognised

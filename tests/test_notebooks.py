@@ -1,4 +1,4 @@
-"""The notebooks as texts, one grammar for all; and the one that compares, executed."""
+"""The notebooks as texts, one grammar for all; and those that stand alone, executed."""
 
 import re
 
@@ -93,3 +93,18 @@ def test_compare_shows_every_finished_report(beside_tiny):
     made = {file.stem for file in (page.parent / "figures").glob("*.png")}
     assert made == set(CONTRASTS) | {f"{contrast}_heat_map" for contrast in CONTRASTS}
     assert page.read_text().count('href="../synthetic/index.html"') > 20  # one a number
+
+
+def test_ask_ranks_photographs_and_names_what_it_wrote(beside_tiny):
+    """On drawn photographs of two of the tiny report's test persons."""
+    done = beside_tiny.parent / "_ask" / "09_ask.ipynb"
+    done.parent.mkdir()
+    execute(locations.NOTEBOOKS / "09_ask.ipynb", done, "synthetic", {}, 300)
+    asked = nbformat.read(done, as_version=4)
+    (words,) = [c for c in code_cells(asked) if c.source.startswith("page = ")]
+    said = "".join(output.text for output in words.outputs if output.name == "stdout")
+    assert "only a rank among the run's strangers" in said and "p-value" not in said
+    written = {path.name for path in done.parent.iterdir()}
+    assert written == {"09_ask.ipynb", "answer.html", "photographs", "strangers"}
+    (ranked,) = [c for c in code_cells(asked) if c.source.startswith("strangers = ")]
+    assert "class centres" in ranked.outputs[-1]["data"]["text/plain"]
