@@ -8,6 +8,7 @@ import json
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
+from jinja2 import TemplateError
 from pandas.testing import assert_frame_equal
 
 from mint_utils.evidence.measure import metrics_table
@@ -74,7 +75,7 @@ def _another_page(report: Path, manifest: dict) -> list[str]:
         return []
     try:
         same = page.read_text("utf-8") == index_page(report)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, TemplateError) as error:
         return [f"index.html cannot be written again: {error}"]
     return [] if same else ["index.html: does not say what tables and verdict.json say"]
 

@@ -132,3 +132,11 @@ def test_stamp_follows_the_sets_and_the_photographs(frgc):
     (frgc / FILES[0]).unlink()
     stamps.append(source().stamp())
     assert len(set(stamps)) == 3
+
+
+@pytest.mark.parametrize("name", ["../{name}", "{folder}/{name}"])
+def test_a_signature_set_elsewhere_is_not_read(frgc, name):
+    (frgc.parent / TARGET).write_text(simple(*ROWS))
+    outside = name.format(name=TARGET, folder=frgc.parent)
+    with pytest.raises(FileNotFoundError, match="holds no signature set"):
+        FrgcSource(FrgcFaces(kind="frgc", path="frgc", signatures=(outside,)), 0).images()

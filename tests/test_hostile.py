@@ -48,9 +48,8 @@ def opened(browser, file):
     if page.evaluate("window.ran"):
         did.append("a script ran")
     said = page.evaluate("document.documentElement.textContent")
-    elements = page.evaluate(
-        "document.querySelectorAll('script, iframe, object, [onerror]').length"
-    )
+    hostile = "script, iframe, object, [onerror], [onload]"
+    elements = page.evaluate(f"document.querySelectorAll('{hostile}').length")
     page.close()
     return said, did, elements
 

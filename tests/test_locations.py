@@ -54,3 +54,25 @@ def test_missing_data_names_every_place_and_the_fix(monkeypatch, tmp_path):
     assert str(tmp_path / "shared" / "vggface2") in words
     assert "MINT_DATA" in words
     assert "data/raw" in words
+
+
+@pytest.mark.parametrize("path", ["../secret", "lfw/../../secret", ".."])
+def test_a_relative_path_does_not_climb_out_of_the_data(data_folder, path):
+    (data_folder.parent / "secret").mkdir()
+    with pytest.raises(ValueError, match="climbs out of the folders.*write an absolute path"):
+        locations.find(path, "faces")
+    assert locations.find(data_folder.parent / "secret", "faces"), "an absolute one is meant"
+
+
+def test_links_are_followed_into_folders_of_data_only(data_folder, tmp_path):
+    root, elsewhere = tmp_path / "faces", tmp_path / "elsewhere"
+    root.mkdir(), elsewhere.mkdir()
+    (data_folder / "one.png").touch(), (elsewhere / "two.png").touch(), (root / "own.png").touch()
+    (root / "in.png").symlink_to(data_folder / "one.png")
+    (root / "out.png").symlink_to(elsewhere / "two.png")
+    assert locations.is_inside(root / "own.png", root)
+    assert locations.is_inside(root / "in.png", root)
+    assert not locations.is_inside(root / "out.png", root)
+    assert not locations.is_inside(root / ".." / "elsewhere" / "two.png", root)
+    (tmp_path / "linked").symlink_to(root)
+    assert locations.is_inside(tmp_path / "linked" / "own.png", tmp_path / "linked")

@@ -158,6 +158,36 @@ def test_no_path_climbs_out_of_the_folder_unless_it_is_absolute(data, path, name
     assert source(listed).read(f"manifest/{meant[0]}").shape == (32, 32, 3)
 
 
+def test_absolute_paths_and_links_lead_into_folders_of_data_only(data, tmp_path_factory):
+    private = tmp_path_factory.mktemp("private") / "photo.png"
+    Image.fromarray(drawn_faces(1)[0]).save(private)
+    (data / "tables" / "link.png").symlink_to(private)
+    (data / "tables" / "folder").symlink_to(private.parent)
+    paths = [str(private), "link.png", "folder/photo.png", "faces/0.png"]
+    table(data, {"path": paths, "identity": ["Ann", "Bo", "Cy", "Di"]})
+    for path in paths[:3]:
+        for look in (source().read, source().facts):
+            with pytest.raises(UnreadableImage, match="lies outside of .*name that folder in MINT"):
+                look(f"manifest/{path}")
+    assert source().read("manifest/faces/0.png").shape == (32, 32, 3)
+
+
+def test_a_folder_that_mint_data_names_may_be_pointed_to(data, tmp_path_factory, monkeypatch):
+    other = tmp_path_factory.mktemp("other")
+    Image.fromarray(drawn_faces(1)[0]).save(other / "photo.png")
+    table(data, {"path": [str(other / "photo.png")], "identity": ["Ann"]})
+    monkeypatch.setenv("MINT_DATA", os.pathsep.join([str(data), str(other)]))
+    assert source().read(f"manifest/{other / 'photo.png'}").shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("name", ["faces.csv", "faces.parquet"])
+def test_groups_are_told_as_text_and_only_where_the_table_has_them(data, name):
+    groups = ["18 to 40", "NA", "", "01", "01", "01"]
+    listed = source(table(data, six(group=groups), name)).images()
+    assert listed["group"].tolist() == groups
+    assert "group" not in source(table(data, six(), name)).images()
+
+
 def test_rows_longer_than_the_first_line_are_refused_and_not_shifted(data):
     (data / "tables" / "faces.csv").write_text("path,identity\nfaces/0.png,Ann,x\n")
     with pytest.raises(ValueError, match="rows have more values than its first line has columns"):

@@ -227,3 +227,22 @@ def test_its_untrained_twin_is_refused_in_the_scenario_and_in_code(graph, small_
     model = open_model(scenario(file="small.onnx", taps=STAGES), NOBODY)
     with pytest.raises(TypeError, match="leave untrained_twin out"):
         untrained_twin(model, small_faces)
+
+
+@pytest.mark.parametrize("where", ["../secret.bin", "{folder}/secret.bin", "link.bin"])
+def test_weights_kept_beside_a_graph_do_not_lead_out_of_its_folder(graph, where):
+    """A graph may name other files that hold its tensors: any file, if nobody looks."""
+    import onnx
+
+    outside = graph.parent.parent
+    model = onnx.load(graph)
+    (outside / "secret.bin").write_bytes(b"0" * 100_000)
+    (graph.parent / "link.bin").symlink_to(outside / "secret.bin")
+    tensor = max(model.graph.initializer, key=lambda t: len(t.raw_data))
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", where.format(folder=outside)
+    (graph.parent / "leads_out.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match="leads_out.onnx is not an ONNX file that can be read"):
+        open_model(scenario(file="leads_out.onnx", taps=STAGES[:1]), NOBODY)

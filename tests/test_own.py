@@ -1,8 +1,13 @@
 """A model of one's own: a function's module, a saved program, and what of them is refused."""
 
+import contextlib
+import io
 import os
+import pickle
 import sys
 import warnings
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +21,7 @@ from mint_utils.activations.record import record
 from mint_utils.audited import open_model, reopen
 from mint_utils.audited.iresnet import IResNet
 from mint_utils.audited.model import Preprocess, tap_table
+from mint_utils.audited.own import WEIGHTS_ONLY, no_pickles
 from mint_utils.audited.twins import untrained_twin
 from mint_utils.faces import FaceSet
 from mint_utils.run import _weights_stamp
@@ -308,6 +314,64 @@ def test_a_file_that_is_no_program_is_named(data_folder, name):
     torch.save(small_iresnet().state_dict(), data_folder / name)
     with pytest.raises(ValueError, match=f"{name} is not a program that .*goes into `weights`"):
         open_model(scenario(file=name, taps=["stage1"]), NOBODY)
+
+
+class Malicious:
+    """Writes a file if it is unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return open, (str(self.file), "w")
+
+
+def poisoned(good: Path, ran: Path, ending: str) -> bytes:
+    """A program in which every member with that ending is a pickle that runs code."""
+    bad, made = io.BytesIO(), io.BytesIO()
+    torch.save({"x": Malicious(ran)}, bad)
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(made, "w") as new:
+        names = old.namelist()
+        assert any(name.endswith(ending) for name in names), names
+        for name in names:
+            new.writestr(name, bad.getvalue() if name.endswith(ending) else old.read(name))
+    return made.getvalue()
+
+
+def test_a_pickle_inside_an_exported_program_is_not_run(data_folder, tmp_path):
+    torch.export.save(program(), tmp_path / "good.pt2")
+    evil = poisoned(tmp_path / "good.pt2", tmp_path / "was run", ".pt")
+    (data_folder / "evil.pt2").write_bytes(evil)
+    with pytest.raises(ValueError, match="evil.pt2 is not a program that torch.export.save wrote"):
+        open_model(scenario(file="evil.pt2", taps=["stage1"]), NOBODY)
+    assert not (tmp_path / "was run").exists()
+    with contextlib.suppress(Exception):
+        torch.export.load(data_folder / "evil.pt2")
+    assert (tmp_path / "was run").exists(), "the file does what it is feared for"
+
+
+def test_the_switch_against_pickles_is_set_back(monkeypatch):
+    for before in (None, "0"):
+        monkeypatch.delenv(WEIGHTS_ONLY, raising=False)
+        if before is not None:
+            monkeypatch.setenv(WEIGHTS_ONLY, before)
+        with no_pickles():
+            assert os.environ[WEIGHTS_ONLY] == "1"
+        assert os.environ.get(WEIGHTS_ONLY) == before
+
+
+def test_a_pickle_inside_torchscript_is_not_run(script, data_folder, tmp_path):
+    bare = pickle.dumps(Malicious(tmp_path / "was run"))
+    made = io.BytesIO()
+    with zipfile.ZipFile(script) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, bare if name.endswith(".pkl") else old.read(name))
+    (data_folder / "evil.pt").write_bytes(made.getvalue())
+    torch.save({"x": Malicious(tmp_path / "was run")}, data_folder / "saved.pt")
+    for name in ("evil.pt", "saved.pt"):
+        with pytest.raises(ValueError, match=f"{name} is not a program that torch.jit.save wrote"):
+            open_model(scenario(file=name), NOBODY)
+    assert not (tmp_path / "was run").exists()
 
 
 def test_the_untrained_twin_of_a_program_is_refused():

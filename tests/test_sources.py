@@ -212,6 +212,26 @@ def test_persons_of_one_name_stay_two_however_deep(data):
     assert listed["identity"].tolist() == ["test/Asian/1", "train/Asian/1"]
 
 
+def test_the_folder_above_persons_is_the_group_of_a_report(data):
+    put(data / "faces", "Asian/Ann", "1.png")
+    put(data / "faces", "Indian/Bo", "1.png")
+    assert folders(depth=2).images()["group"].tolist() == ["Asian", "Indian"]
+    put(data / "flat", "Ann", "1.png")
+    assert "group" not in folders("flat").images()
+
+
+def test_a_link_in_an_archive_does_not_show_what_lies_elsewhere(data, tmp_path_factory):
+    private = tmp_path_factory.mktemp("private")
+    put(private, "me", "1.png")
+    put(data / "faces", "Ann", "1.png")
+    (data / "faces" / "Ann" / "2.png").symlink_to(private / "me" / "1.png")
+    (data / "faces" / "Bo").symlink_to(private / "me")
+    for image_id in ("folders/Ann/2.png", "folders/Bo/1.png"):
+        with pytest.raises(UnreadableImage, match=f"{image_id}: lies outside of"):
+            folders().read(image_id)
+    assert folders().read("folders/Ann/1.png").ndim == 3
+
+
 def test_some_persons_of_a_large_folder_are_drawn_by_the_seed(data):
     for number in range(12):
         put(data / "faces", f"p{number:02d}", "a.png")

@@ -1,6 +1,7 @@
 """Reading weights: tensors only, whatever else a file holds, and plain words where they differ."""
 
 import pickle
+import re
 import shlex
 import sys
 import types
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mint_utils.audited.weights import fill, find_weights, read_head, read_tensors, stripped
+from mint_utils.locations import REPOSITORY
 
 HERE = "conv.weight"
 
@@ -242,3 +244,12 @@ def test_what_is_not_here_is_looked_for_in_every_place(data_folder):
         find_weights("none.pth")
     with pytest.raises(FileNotFoundError, match="class centres 'none.pt' not found"):
         read_head("none.pt", 5)
+
+
+def test_nothing_else_of_the_study_reads_pickles_or_unsafe_yaml():
+    """safetensors, Parquet, plain arrays and safe YAML are enough for all it keeps."""
+    unsafe = r"allow_pickle=True|pickle\.loads?\(|read_pickle|joblib|shelve|yaml\.(unsafe_)?load\("
+    unsafe += r"|\bnp\.load\([^)]*pickle|torch\.load\((?![^)]*weights_only=True)"
+    for file in (REPOSITORY / "mint_utils").rglob("*.py"):
+        found = re.findall(unsafe, file.read_text().replace("s = torch.load(sys.argv[1]", ""))
+        assert not found, file.name

@@ -38,7 +38,7 @@ class FolderSource(FileSource):
             raise ValueError(self._nothing_found(root))
         table = pd.DataFrame(rows, columns=["image_id", "identity"])
         if self.depth > 1:
-            table["group"] = table["image_id"].str.split("/").str[1]
+            table["group"] = table["image_id"].str.split("/").str[-3]
         return table
 
     def _nothing_found(self, root: Path) -> str:
