@@ -10,8 +10,7 @@ import pandas as pd
 from IPython.display import HTML
 from jinja2 import Environment
 
-from mint_utils.figures.compare import MARKS, column_of, columns_of
-from mint_utils.figures.heat import interval_words, shade
+from mint_utils.figures.heat import MARKS, column_of, columns_of, interval_words, shade
 
 
 def report_address(scenario: str) -> str:

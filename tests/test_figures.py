@@ -49,6 +49,9 @@ def drawings(beside_tiny):
         "detectors_beside_controls": lambda ax: evidence.detectors_beside_controls(
             metrics, contrast, ax=ax
         ),
+        "rungs_heat_map": lambda ax: compare.rungs_heat_map(
+            rungs.assign(scenario="synthetic"), contrast, ax=ax
+        ),
         "rungs_by_scenario": lambda ax: compare.rungs_by_scenario(
             rungs.assign(scenario="synthetic"), contrast, ax=ax
         ),

@@ -7,7 +7,7 @@ import pytest
 
 from mint_utils import locations
 from mint_utils.faces import CONTRASTS
-from mint_utils.study import run_compare
+from mint_utils.study import execute, run_compare
 
 NOTEBOOKS = sorted(locations.NOTEBOOKS.glob("*.ipynb"))
 PARAMETERS = (

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mint_utils.evidence.verdict import CANNOT, EXPLAINED, NONE, SHOWN
-from mint_utils.figures.heat import heat_map
+from mint_utils.figures.heat import MARKS, column_of, columns_of, heat_map
 from mint_utils.figures.style import (
     ACCESS_COLOURS,
     ACCESS_NAMES,
@@ -14,20 +13,6 @@ from mint_utils.figures.style import (
     axes,
     legend_below,
 )
-
-MARKS = {SHOWN: "●", EXPLAINED: "◐", NONE: "○", CANNOT: "?"}  # a rung's verdict in one sign
-
-
-def column_of(access: str, k: int) -> str:
-    """What a column of the heat map is called: level of access and number of photos."""
-    photos = "one photo" if k == 1 else f"album of {k}"
-    return f"{ACCESS_NAMES[access]}\n{photos}"
-
-
-def columns_of(rungs: pd.DataFrame) -> list[tuple[str, int]]:
-    """Levels of access and numbers of photos that are there, from least to most."""
-    there = set(zip(rungs["access"], rungs["k"], strict=True))
-    return [(a, k) for a in ACCESS_COLOURS for k in sorted({k for b, k in there if b == a})]
 
 
 def rungs_heat_map(rungs: pd.DataFrame, contrast: str, ax: Axes | None = None) -> Axes:

@@ -5,12 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-from mint_utils.figures.style import axes
+from mint_utils.evidence.verdict import CANNOT, EXPLAINED, NONE, SHOWN
+from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, axes
 
 # White is chance; the darker the blue, the surer a member scores higher, the darker the red, lower.
 COLOURS = LinearSegmentedColormap.from_list(
     "auc", ["#B2440A", "#F6D5C2", "white", "#C4DDEF", "#00568F"]
 )
+MARKS = {SHOWN: "●", EXPLAINED: "◐", NONE: "○", CANNOT: "?"}  # a rung's verdict in one sign
 CELL = (0.92, 0.52)  # inches
 
 
@@ -52,3 +54,15 @@ def heat_map(
     for side in ax.spines.values():
         side.set_visible(False)
     return ax
+
+
+def column_of(access: str, k: int) -> str:
+    """What a column of the heat map is called: level of access and number of photos."""
+    photos = "one photo" if k == 1 else f"album of {k}"
+    return f"{ACCESS_NAMES[access]}\n{photos}"
+
+
+def columns_of(rungs: pd.DataFrame) -> list[tuple[str, int]]:
+    """Levels of access and numbers of photos that are there, from least to most."""
+    there = set(zip(rungs["access"], rungs["k"], strict=True))
+    return [(a, k) for a in ACCESS_COLOURS for k in sorted({k for b, k in there if b == a})]
