@@ -32,12 +32,12 @@ _TABLE = _PAGES.from_string("""{% if not rows %}<p>No report has any yet.</p>{% 
 _HEAT = _PAGES.from_string("""{% if not rows %}<p>No report has any yet.</p>{% else %}
 <div style="overflow-x: auto; font-size: 0.75rem; line-height: 1.35">
 <table style="border-spacing: 2px; border-collapse: separate"><thead><tr><th></th>
-{%- for name in columns %}<th style="text-align: center; padding: 4px; max-width: 5.2rem;
- white-space: normal; font-size: 0.75rem">{{ name }}</th>{% endfor %}</tr></thead><tbody>
+{%- for name in columns %}<th style="text-align: center; padding: 4px 2px; white-space: pre-line;
+ font-size: 0.6875rem; overflow-wrap: normal">{{ name }}</th>{% endfor %}</tr></thead><tbody>
 {%- for name, cells in rows %}
 <tr><th style="text-align: left; padding: 4px"><a href="{{ name | address }}">{{ name }}</a></th>
 {%- for cell in cells %}{% if cell %}
-<td style="background: {{ cell.background }}; text-align: center; padding: 4px; min-width: 4.4rem"
+<td style="background: {{ cell.background }}; text-align: center; padding: 4px 2px"
  title="{{ cell.about }}"><a href="{{ name | address }}" style="color: {{ cell.ink }};
  text-decoration: none; font-size: 0.6875rem"><span style="font-size: 0.9375rem">{{ cell.mark }}
  <b>{{ cell.auc }}</b></span><br>{{ cell.interval }}<br>control {{ cell.control }}<br>

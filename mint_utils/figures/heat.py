@@ -1,5 +1,7 @@
 """A heat map of AUCs: one colour scale for all, and in every cell the number with its interval."""
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -59,7 +61,7 @@ def heat_map(
 def column_of(access: str, k: int) -> str:
     """What a column of the heat map is called: level of access and number of photos."""
     photos = "one photo" if k == 1 else f"album of {k}"
-    return f"{ACCESS_NAMES[access]}\n{photos}"
+    return f"{fill(ACCESS_NAMES[access], 13)}\n{photos}"
 
 
 def columns_of(rungs: pd.DataFrame) -> list[tuple[str, int]]:
