@@ -74,9 +74,23 @@ def test_axes_are_combined_and_factors_changed_one_at_a_time(tmp_path):
     assert len(cells(both)) == 4
 
 
+def test_a_variant_changes_several_keys_and_goes_by_its_name(tmp_path):
+    early = {"audited_model.epochs": 1, "audited_model.loss": "softmax"}
+    grid = load_grid(written(tmp_path, variants={"short, soft": early}, axes={"seed": [0, 1]}))
+    assert [cell.name for cell in cells(grid)] == [
+        "seed-0", "seed-1", "variant-short__soft.seed-0", "variant-short__soft.seed-1",
+    ]  # fmt: skip
+    last = cells(grid)[-1]
+    assert last.values == {"variant": "short, soft", "seed": 1}
+    scenario = load_scenario(grid.base, last.overrides)
+    model = scenario.audited_model
+    assert (model.epochs, model.loss, scenario.seed) == (1, "softmax", 1)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        ({"variants": {"odd": {"audited_model.epoch": 1}}}, "epoch"),
         ({"axis": {"seed": [0]}}, "did you mean 'axes'"),
         ({"axes": {"seed": []}}, "seed has no values"),
         ({"axes": {"seed": [1]}, "factors": {"seed": [2]}}, "under factors or axes, not both"),

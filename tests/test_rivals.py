@@ -36,7 +36,7 @@ def planted(
     views, names = zip(*(name.split("/") for name in vectors), strict=True)
     count = len(next(iter(vectors.values())))
     key = {
-        "target": target, "taps": [tap for tap in TAPS if tap in names], "shard_size": count,
+        "target": target, "taps": [tap for tap in (*TAPS, "mint") if tap in names], "shard_size": count,
         "views": list(dict.fromkeys(views)), "has_head": head is not None,
         "has_names": "named" in names, "batch_norm": "batch_norm" in names, "filters": [],
     }  # fmt: skip
@@ -68,6 +68,7 @@ def vectors() -> dict[str, np.ndarray]:
         "plain/head": rng.normal(size=(IMAGES, 3)),
         "plain/named": np.where(has_class, rng.normal(size=(IMAGES, 2)), np.nan),
         "plain/batch_norm": rng.uniform(0.1, 3, size=(IMAGES, 6)),
+        "plain/mint": rng.normal(size=(IMAGES, 1)),
     }
 
 

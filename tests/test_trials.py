@@ -19,7 +19,11 @@ from mint_utils.trials import (
     views_needed,
 )
 
-EVERY_RIVAL = [*RIVALS, *(f"{rule}_{signal}" for rule in ("lira", "rmia") for signal in SIGNALS)]
+WITHOUT_HEAD = [rival for rival in RIVALS if rival != "amint"]  # needs a model trained for it
+EVERY_RIVAL = [
+    *WITHOUT_HEAD,
+    *(f"{rule}_{signal}" for rule in ("lira", "rmia") for signal in SIGNALS),
+]
 
 
 def everything(**more):
