@@ -36,7 +36,8 @@ def planted(
     views, names = zip(*(name.split("/") for name in vectors), strict=True)
     count = len(next(iter(vectors.values())))
     key = {
-        "target": target, "taps": [tap for tap in (*TAPS, "mint") if tap in names], "shard_size": count,
+        "target": target, "shard_size": count,
+        "taps": [tap for tap in (*TAPS, "mint") if tap in names],
         "views": list(dict.fromkeys(views)), "has_head": head is not None,
         "has_names": "named" in names, "batch_norm": "batch_norm" in names, "filters": [],
     }  # fmt: skip
