@@ -66,6 +66,7 @@ def test_the_figure_names_every_defence_once_a_panel_and_nowhere_twice():
 def test_names_of_points_that_lie_together_do_not():
     table = summed_up(planted())
     many = pd.concat([table.assign(defence=f"defence {i}", auc=0.6 + 0.001 * i) for i in range(4)])
+    many["tar"] = 0.9
     ax = recognition_against_membership(many)
     places = np.array([text.get_position() for text in ax.texts])
     assert len(places) == 8

@@ -19,7 +19,7 @@ def recognition_against_membership(table: pd.DataFrame) -> Axes:
     axes(None, 1, 1)  # sets the style
     plt.close()
     figure, panels = plt.subplots(
-        1, len(asked), figsize=(0.8 + 5.2 * len(asked), 4.8), sharey=True, squeeze=False,
+        1, len(asked), figsize=(0.8 + 5.6 * len(asked), 4.8), sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for contrast, ax in zip(asked, panels[0], strict=True):
@@ -57,16 +57,15 @@ def defences_of(some: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def _name_points(ax: Axes, some: pd.DataFrame, apart: float = 0.055) -> None:
-    """Names beside the points, moved up where they would lie on one another."""
-    taken: list[tuple[float, float]] = []
-    for row in some.sort_values("auc").itertuples():
-        left = row.tar > 0.6  # where the right edge is near
-        y = row.auc
-        while any(abs(y - at) < apart and abs(row.tar - x) < 0.35 for x, at in taken):
-            y += 0.01
-        taken.append((row.tar, y))
-        ax.annotate(
-            row.defence, (row.tar, row.auc), xytext=(row.tar + (-0.03 if left else 0.03), y),
-            ha="right" if left else "left", va="center", fontsize=8.5,
-            arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.6, "shrinkB": 5},
-        )  # fmt: skip
+    """Names right of their points; those near the right edge in a column beside the panel."""
+    crowded = some["tar"] > 0.6
+    for column, part in ((True, some[crowded]), (False, some[~crowded])):
+        above = 1.04
+        for row in part.sort_values("auc", ascending=False).itertuples():
+            y = min(row.auc, above - apart) if column or abs(row.auc - above) < apart else row.auc
+            above = y
+            ax.annotate(
+                row.defence, (row.tar, row.auc), xytext=(1.04 if column else row.tar + 0.03, y),
+                ha="left", va="center", fontsize=8.5, annotation_clip=False,
+                arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.6, "shrinkB": 5},
+            )  # fmt: skip
