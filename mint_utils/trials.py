@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from mint_utils import one_class
-from mint_utils.activations.gradients import LOSSES
 from mint_utils.activations.recorded import Activations
-from mint_utils.activations.views import CHANGED
+from mint_utils.activations.views import CHANGED, GRADIENTS
 from mint_utils.beyond import NEEDS
 from mint_utils.chance import chance
 from mint_utils.faces import FaceSet
@@ -50,7 +49,7 @@ def _detector_trials(method: str, activations: Activations, scenario: Scenario) 
         looks_at_pictures = method in ("vanilla", "cnn")
         return [Trial(method, "mint", "pixels", "none")] if looks_at_pictures else []
     if method == "gradient":
-        losses = [loss for loss in LOSSES if loss in activations.key["views"]]
+        losses = [loss for loss in GRADIENTS if loss in activations.key["views"]]
         return [Trial(method, "mint", loss, GRADIENT_ACCESS[loss]) for loss in losses]
     if method == "calibrated":
         found = [Trial(method, "mint", "consistency", "activations")]
@@ -107,8 +106,8 @@ def views_needed(scenario: Scenario) -> tuple[str, ...]:
     for rival in set(scenario.rivals) - {one_class.NAME}:
         signal = rival.partition("_")[2]
         wanted |= set(NEEDS[signal] if rival.startswith(BEYOND) else RIVALS[rival].views)
-    wanted |= {*LOSSES} if "gradient" in scenario.detectors.fitted else set()
-    return tuple(view for view in ("plain", *CHANGED, *LOSSES) if view in wanted)
+    wanted |= {*GRADIENTS} if "gradient" in scenario.detectors.fitted else set()
+    return tuple(view for view in ("plain", *CHANGED, *GRADIENTS) if view in wanted)
 
 
 def batch_norm_needed(scenario: Scenario) -> bool:

@@ -15,13 +15,13 @@ from mint_utils import locations
 from mint_utils.activations.batch_norm import normalising_layers
 from mint_utils.activations.cluster import run_on
 from mint_utils.activations.estimate import estimate
-from mint_utils.activations.gradients import LOSSES, filters, losses_of
+from mint_utils.activations.gradients import filters, losses_of
 from mint_utils.activations.plan import Plan, run_here
 from mint_utils.activations.recorded import Activations
 from mint_utils.activations.recorder import Recorder
 from mint_utils.activations.reuse import Relatives
 from mint_utils.activations.store import Store
-from mint_utils.activations.views import VIEWS
+from mint_utils.activations.views import GRADIENTS, VIEWS
 from mint_utils.audited.model import AuditedModel
 from mint_utils.choices import not_a_choice
 from mint_utils.device import best_device
@@ -87,8 +87,8 @@ def embeddings(model: AuditedModel, faces: FaceSet) -> np.ndarray:
 
 def _refuse_unknown_views(views: tuple[str, ...]) -> None:
     for view in views:
-        if view not in (*VIEWS, *LOSSES):
-            raise ValueError(not_a_choice("view", view, (*VIEWS, *LOSSES)))
+        if view not in (*VIEWS, *GRADIENTS):
+            raise ValueError(not_a_choice("view", view, (*VIEWS, *GRADIENTS)))
 
 
 def _key(recorder: Recorder, faces: FaceSet, target: str, mapped, shard_size: int) -> dict:
@@ -108,7 +108,7 @@ def _key(recorder: Recorder, faces: FaceSet, target: str, mapped, shard_size: in
         "target": target,
         "taps": list(model.taps),
         "views": list(recorder.views),
-        "filters": list(filters(model)) if {*recorder.views} & {*LOSSES} else [],
+        "filters": list(filters(model)) if {*recorder.views} & {*GRADIENTS} else [],
         "identities": fingerprint(faces.table["identity"].tolist()),
         "has_names": bool(set(model.classes) & set(faces.table["identity"])),
         "batch_norm": recorder.batch_norm,

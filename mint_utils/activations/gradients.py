@@ -14,6 +14,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 from mint_utils.activations.record import pooled, record
+from mint_utils.activations.views import GRADIENTS
 from mint_utils.audited.model import AuditedModel
 
 AT_ONCE = 16  # images whose gradients are held at a time
@@ -33,7 +34,7 @@ def mirror_loss(model: AuditedModel, outcome_of: Callable, image: torch.Tensor) 
     return 1 - F.cosine_similarity(plain, mirrored, dim=0)
 
 
-LOSSES: dict[str, Callable] = {"class_gradient": class_loss, "mirror_gradient": mirror_loss}
+LOSSES: dict[str, Callable] = dict(zip(GRADIENTS, (class_loss, mirror_loss), strict=True))
 
 
 def losses_of(model: AuditedModel, wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mint_utils.activations.gradients import LOSSES, filters
+from mint_utils.activations.gradients import filters
 from mint_utils.activations.recorder import Recorder, Rows
 from mint_utils.activations.reuse import Known, Relatives
 from mint_utils.activations.store import Store
+from mint_utils.activations.views import GRADIENTS
 from mint_utils.faces import FaceSet
 
 KINDS = ("maps", "vectors")  # in the order they are written: vectors there, shard complete
@@ -100,8 +101,8 @@ class Plan:
             return [self.stamps[row] for row in rows if self.mapped[row]], set(model.taps)
         names = [*model.taps, "outcome", *(["head"] if model.head is not None else [])]
         views = set(self.recorder.views)
-        columns = {f"{view}/{name}" for view in views - {*LOSSES} for name in names}
-        columns |= {f"{view}/{name}" for view in views & {*LOSSES} for name in filters(model)}
+        columns = {f"{view}/{name}" for view in views - {*GRADIENTS} for name in names}
+        columns |= {f"{view}/{name}" for view in views & {*GRADIENTS} for name in filters(model)}
         columns |= {"plain/named"} if model.classes and "plain" in self.recorder.views else set()
         columns |= {"plain/batch_norm"} if self.recorder.batch_norm else set()
         return [self.stamps[row] for row in rows], columns

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from mint_utils.activations.gradients import LOSSES
 from mint_utils.activations.store import Store
+from mint_utils.activations.views import GRADIENTS
 from mint_utils.choices import not_a_choice
 
 MINT_HEAD = "mint"  # the tap that holds what a head trained with the model says
@@ -71,7 +71,7 @@ class Activations:
         named += [*([MINT_HEAD] if self.has_mint_head else [])]
         if view not in self.key["views"]:
             raise ValueError(not_a_choice("view", view, self.key["views"]))
-        named = self.filters if view in LOSSES else named
+        named = self.filters if view in GRADIENTS else named
         if name not in named:
             raise ValueError(not_a_choice("AAD", name, named))
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)

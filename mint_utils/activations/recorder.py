@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from mint_utils.activations.forward import forward, refuse_nan
-from mint_utils.activations.gradients import LOSSES, gradient_vectors
+from mint_utils.activations.gradients import gradient_vectors
+from mint_utils.activations.views import GRADIENTS
 from mint_utils.audited.model import AuditedModel, named_summary
 from mint_utils.device import best_device
 from mint_utils.faces import FaceSet
@@ -51,11 +52,11 @@ class Recorder:
         return _joined(vectors), _joined(maps)
 
     def _batch(self, faces: FaceSet, rows: range, pixels: np.ndarray, with_maps: bool) -> Rows:
-        views = tuple(view for view in self.views if view not in LOSSES)
+        views = tuple(view for view in self.views if view not in GRADIENTS)
         vectors, maps = forward(
             self.model, pixels, views, with_maps, self.batch_norm, self.precision
         )
-        for loss in sorted({*self.views} & {*LOSSES}):
+        for loss in sorted({*self.views} & {*GRADIENTS}):
             x = self.model.preprocess(pixels, best_device())
             found = gradient_vectors(self.model, x, loss)
             vectors |= {f"{loss}/{name}": value for name, value in found.items()}

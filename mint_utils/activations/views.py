@@ -47,3 +47,4 @@ VIEWS = {  # on (B, 3, H, W), preprocessed
     "noise": _noise,
 }
 CHANGED = tuple(view for view in VIEWS if view != "plain")
+GRADIENTS = ("class_gradient", "mirror_gradient")  # losses whose gradients are kept like a view
