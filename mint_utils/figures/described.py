@@ -6,7 +6,7 @@ the numbers are in the tables of the report.
 
 from mint_utils.choices import not_a_choice
 
-SHOW_FACES = {"faces_by_role", "activation_maps", "activation_maps_twin", "explorer"}
+SHOW_FACES = {"faces_by_role", "activation_maps", "activation_maps_twin", "maps_of_one_channel"}
 
 DESCRIPTIONS = {
     "faces_by_role": "Photographs of faces in one block a role, members, held out and externals; "
@@ -36,9 +36,15 @@ DESCRIPTIONS = {
     "roc": "Curves of the true-positive rate over the false-positive rate with shaded bands, one "
     "for the audited model and one for each control, above the dotted diagonal or along it.",
     "roc_log": "The same curves with the false-positive rate on a logarithmic axis.",
-    "explorer": "Two faces, one of each side, with their maps of one channel; beside them "
-    "histograms of that channel over all images of both sides, with a vertical line at the "
-    "threshold.",
+    "maps_of_one_channel": "A row for the audited model and one for the untrained twin: a member's "
+    "face and an external's, the maps of one channel for both, and the difference of the two maps, "
+    "blue where the member's is higher.",
+    "values_of_one_channel": "Histograms of one channel over all images, members in dark blue and "
+    "externals in orange, with a line for each of the two images and one for the threshold.",
+    "roc_of_one_channel": "The channel's curve of true-positive over false-positive rate above a "
+    "dotted diagonal, with a point at the threshold and a bar to its right.",
+    "map_of_embeddings": "A cloud of points, one an image, in the two directions in which "
+    "embeddings vary most, in the colours of the roles.",
 }  # fmt: skip
 
 
