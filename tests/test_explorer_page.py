@@ -126,7 +126,7 @@ def test_notebook_06_in_jupyterlab(private_copy, chromium, artefacts):
         page.locator(".mint-explorer").screenshot(path=artefacts / "jupyterlab_light.png")
         run = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
         page.evaluate(run, "JupyterLab Dark")
-        page.wait_for_selector("body[data-jp-theme-light=false]")
+        page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
         page.locator(".mint-explorer").screenshot(path=artefacts / "jupyterlab_dark.png")
         check_texts_are_readable(page)
         assert hovered_face(page).is_visible()
