@@ -231,3 +231,22 @@ def test_a_real_face_is_found_in_a_photograph(real_data, tmp_path):
         ((face, pixels),) = faces_in(opened(tmp_path / "a.jpg"), Like)
         assert np.linalg.norm(landmarks(face) - landmarks(crop), axis=1).mean() < 4
         assert 220 < pixels < 400
+
+
+def test_one_person_is_whoever_is_in_most_photographs(finished, mine, drawn):
+    """An album of hers, though others stand beside her and one photograph shows somebody else."""
+    shutil.copyfile(drawn / "stranger" / "IMG_0000.jpg", mine / "somebody_else.jpg")
+    answer = ask(finished.report, mine, one_person=True)
+    assert answer.folder.empty and answer.person["photos"].max() == 4
+    assert "somebody_else.jpg" in set(answer.skipped["image_id"])
+    assert answer.quality["image_id"].is_unique and answer.quality["faces"].max() == 2
+    assert "Photographs count as the person's if the audited model finds them alike" in in_words(
+        answer
+    )
+    assert "p-value" not in in_words(answer)
+
+
+def test_nobody_in_two_photographs_is_no_album(finished, tmp_path):
+    folder = others(tmp_path / "several", 2, 1)
+    with pytest.raises(ValueError, match="no person is recognised in two of 2.*--reference"):
+        ask(finished.report, folder, one_person=True)
