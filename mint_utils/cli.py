@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from mint_utils import locations
-from mint_utils.scenario_file import (
-    ScenarioError,
-    load_scenario,
-    scenario_names,
-    tiny_overrides,
+from mint_utils.arguments import (
+    Align,
+    AttestedBy,
+    Externals,
+    Members,
+    Model,
+    Name,
+    Names,
+    Override,
+    Report,
+    Tiny,
+    overrides,
 )
+from mint_utils.scenario_file import ScenarioError, load_scenario, scenario_names
 
 app = typer.Typer(
     help="Was this face in the training data? The Membership Inference Test, with its controls.",
@@ -23,11 +30,6 @@ app = typer.Typer(
 )
 
 EXPECTED = (ScenarioError, ValueError, FileNotFoundError, NotADirectoryError, OSError)
-Names = Annotated[list[str], typer.Argument(help="scenario names, or paths to .yml files")]
-Override = Annotated[
-    list[str] | None, typer.Option("-o", "--override", help="key=value, dotted: -o seed=1")
-]
-Tiny = Annotated[bool, typer.Option("--tiny", help="the scenario's own smallest size")]
 
 
 def _fail(error: BaseException) -> typer.Exit:
@@ -35,19 +37,12 @@ def _fail(error: BaseException) -> typer.Exit:
     return typer.Exit(1)
 
 
-def _overrides(name: str, pairs: list[str] | None, tiny: bool) -> dict:
-    chosen = dict(tiny_overrides(name)) if tiny else {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise ScenarioError(f"-o {pair}: write key=value, such as -o seed=1")
-        chosen[key] = yaml.safe_load(value)
-    return chosen
-
-
 @app.command("list")
 def list_scenarios() -> None:
-    """Every scenario: its question, whether its data is here, its last verdict."""
+    """Every scenario: its question, whether its data is here, its last verdict.
+
+    Example: mint-study list
+    """
     from mint_utils.sources import open_sources
 
     for name in scenario_names():
@@ -62,22 +57,12 @@ def list_scenarios() -> None:
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(help="the new scenario's name")],
-    model: Annotated[
-        str, typer.Option(prompt="model (weights, .onnx, or code.py:function)", help="the model")
-    ],
-    members: Annotated[
-        Path, typer.Option(prompt="faces that are said to be in its training data", help="members")
-    ],
-    externals: Annotated[
-        Path, typer.Option(prompt="faces that are surely not in it", help="externals")
-    ],
-    attested_by: Annotated[
-        str, typer.Option(prompt="who says so", help="who says which persons are members")
-    ],
-    align: Annotated[
-        bool, typer.Option(prompt="photographs that have to be aligned first?", help="align faces")
-    ] = False,
+    name: Annotated[str, typer.Argument(help="the new scenario's name, or a new .yml file")],
+    model: Model,
+    members: Members,
+    externals: Externals,
+    attested_by: AttestedBy,
+    align: Align = False,
 ) -> None:
     """Write a commented scenario for your own model and faces; asks what it cannot read off them.
 
@@ -94,12 +79,15 @@ def init(
 
 
 @app.command()
-def check(name: str, override: Override = None, tiny: Tiny = False) -> None:
-    """Validate a scenario without running it: faces found and counted, problems, disk needed."""
+def check(name: Name, override: Override = None, tiny: Tiny = False) -> None:
+    """Validate a scenario without running it: faces found and counted, problems, disk needed.
+
+    Example: mint-study check lfw -o audited_model.epochs=40
+    """
     from mint_utils.check import described
 
     try:
-        scenario = load_scenario(name, _overrides(name, override, tiny))
+        scenario = load_scenario(name, overrides(name, override, tiny))
         for line in described(scenario):
             typer.echo(line)
     except EXPECTED as error:
@@ -125,7 +113,7 @@ def run(
     for name in names:
         try:
             with fresh_cache() if fresh else nullcontext():
-                report = run_study(name, _overrides(name, override, tiny))
+                report = run_study(name, overrides(name, override, tiny))
         except KeyboardInterrupt:
             typer.echo("interrupted: finished steps are kept, run the same command again", err=True)
             raise typer.Exit(130) from None
@@ -171,7 +159,7 @@ def grid(
 
 @app.command()
 def ask(
-    name: Annotated[str, typer.Argument(help="a scenario that was run")],
+    name: Report,
     folder: Annotated[Path, typer.Argument(help="photographs, or images cropped as the run's")],
     one_person: Annotated[
         bool, typer.Option("--one-person", help="they all show the same person")
@@ -205,7 +193,7 @@ def ask(
     from mint_utils.answer_page import write_page
     from mint_utils.answers import in_words
     from mint_utils.ask import ask as asked
-    from mint_utils.finished_run import report_of
+    from mint_utils.finished import report_of
 
     try:
         for file in (page, csv):
@@ -225,7 +213,7 @@ def ask(
 
 @app.command()
 def explore(
-    name: Annotated[str, typer.Argument(help="a scenario that was run")] = "synthetic",
+    name: Report = "synthetic",
     port: Annotated[int, typer.Option("--port", help="of the page on this machine")] = 8866,
     browser: Annotated[bool, typer.Option(help="open a browser")] = True,
 ) -> None:
@@ -234,7 +222,7 @@ def explore(
     Example: mint-study explore lfw
     """
     from mint_utils.explorer.serving import serve
-    from mint_utils.finished_run import report_of
+    from mint_utils.finished import report_of
 
     try:
         serve(str(report_of(name)), port, browser)
@@ -247,6 +235,7 @@ def compare() -> None:
     """Notebook 07 over every finished report and grid, into reports/_compare/.
 
     And notebook 08 where the grid `factors` was run.
+    Example: mint-study compare
     """
     from mint_utils.study import StudyFailed, run_compare
 
@@ -258,12 +247,16 @@ def compare() -> None:
 
 
 @app.command()
-def verify(report: Annotated[Path, typer.Argument(help="reports/NAME, or just NAME")]) -> None:
-    """Re-check a report's hashes and recompute its figures; exit 1 on any difference."""
+def verify(report: Report) -> None:
+    """Re-check a report's hashes and recompute its figures; exit 1 on any difference.
+
+    Example: mint-study verify synthetic
+    """
+    from mint_utils.finished import report_of
     from mint_utils.verify import differences
 
-    folder = report if report.is_dir() else locations.reports() / report
     try:
+        folder = report_of(report)
         found = differences(folder)
     except EXPECTED as error:
         raise _fail(error) from error

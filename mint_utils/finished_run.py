@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from mint_utils import locations
 from mint_utils.detectors import Detector
 from mint_utils.device import describe_device
 from mint_utils.evidence.rungs import scores_of
+from mint_utils.finished import report_of
 from mint_utils.scenario import Scenario
-from mint_utils.scenario_file import scenario_path
 
 
 @dataclass(frozen=True)
@@ -84,16 +83,6 @@ def finished_run(report: Path) -> FinishedRun:
             "`splits` that give some, such as {fit: 0, calibrate: 0.5, test: 0.5}"
         )
     return run
-
-
-def report_of(name: str) -> Path:
-    """The report of a scenario's name or .yml file, or the report that ``name`` itself is."""
-    if (Path(name) / "manifest.json").is_file():
-        return Path(name)
-    report = locations.reports() / (Path(name).stem if name.endswith((".yml", ".yaml")) else name)
-    if not report.is_dir():
-        scenario_path(name)  # names the nearest one if there is no such scenario at all
-    return report
 
 
 def open_finished(name: str) -> FinishedRun:

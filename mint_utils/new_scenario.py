@@ -13,7 +13,7 @@ from mint_utils.audited.adaface import BLOCKS as ADAFACE_BLOCKS
 from mint_utils.audited.insightface import BLOCKS as INSIGHTFACE_BLOCKS
 from mint_utils.audited.weights import read_tensors
 from mint_utils.scenario.block import NAME
-from mint_utils.scenario_file import ScenarioError, load_scenario, scenario_names
+from mint_utils.scenario_file import ScenarioError, load_scenario
 from mint_utils.sources.files import IMAGE_ENDINGS
 
 DEEPEST = 3  # levels of folders above the images
@@ -44,6 +44,8 @@ def described_faces(path: Path) -> dict[str, object]:
     Raises ScenarioError if it is none of the formats that are known.
     """
     path = path.expanduser().resolve()
+    if not path.exists():
+        raise ScenarioError(f"there is nothing at {path}: name a folder of faces, or a table")
     if path.suffix in (".csv", ".parquet"):
         return {"kind": "manifest", "path": _named(path)}
     if (path / "train.rec").is_file() and (path / "train.idx").is_file():
@@ -74,7 +76,10 @@ def described_model(model: str) -> dict[str, object]:
         return {"family": "own", "module": module}
     file = Path(model).expanduser().resolve()
     if not file.is_file():
-        raise ScenarioError(f"no model at {file}: name a file, or path/to/code.py:function")
+        raise ScenarioError(
+            f"no model at {file}: name a file of weights, an .onnx file, a program (.pt2, .ts), or "
+            "path/to/code.py:function"
+        )
     if file.suffix == ".onnx":
         return {"family": "onnx", "file": _named(file)}
     if file.suffix in (".pt2", ".ts"):
@@ -120,16 +125,12 @@ def _depth(depths: dict[int, int], blocks: int) -> int:
 def write_scenario(
     name: str, members: Path, externals: Path, model: str, attested_by: str, align: bool
 ) -> Path:
-    """Write notebooks/scenarios/NAME.yml; returns it.
+    """Write notebooks/scenarios/NAME.yml, or the file that ``name`` is, if it ends so; returns it.
 
     Raises ScenarioError for a name that is taken or cannot be a file's, and for files that do not
     say what they are; nothing is written then.
     """
-    if not re.fullmatch(NAME, name):
-        raise ScenarioError(f"{name!r} cannot be a scenario's name: letters, digits, '.', '_', '-'")
-    file = locations.SCENARIOS / f"{name}.yml"
-    if name in scenario_names():
-        raise ScenarioError(f"{file} is there already: choose another name")
+    file = _new_file(name)
     block = described_model(model)
     sides = [
         described_faces(path) | ({"align": True} if align else {}) for path in (members, externals)
@@ -149,10 +150,26 @@ def write_scenario(
     file.write_text(text)
     try:
         if "taps: []" not in text:
-            load_scenario(name)
+            load_scenario(str(file))
     except ScenarioError:
         file.unlink()
         raise
+    return file
+
+
+def _new_file(name: str) -> Path:
+    elsewhere = name.endswith((".yml", ".yaml"))
+    file = Path(name).expanduser().resolve() if elsewhere else locations.SCENARIOS / f"{name}.yml"
+    stem = file.stem if elsewhere else name
+    if not re.fullmatch(NAME, stem):
+        raise ScenarioError(
+            f"{stem!r} cannot be a scenario's name: letters, digits, '.', '_', '-' make one, as in "
+            "`mint-study init our_faces`"
+        )
+    if file.exists():
+        raise ScenarioError(f"{file} is there already: choose another name, or remove it first")
+    if not file.parent.is_dir():
+        raise ScenarioError(f"there is no folder {file.parent} to write {file.name} into: make it")
     return file
 
 

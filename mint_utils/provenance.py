@@ -7,13 +7,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # These run, show or check a study; they cannot change what a step computes.
 RUNNERS = {
-    "answer_notes.py", "answer_page.py", "answers.py", "ask.py", "asked_images.py",
-    "asked_photographs.py", "asked_scores.py", "calibrate_faces.py", "check.py", "cli.py",
-    "compare.py", "defences.py", "drawn_photographs.py", "executed.py", "finish.py",
-    "finished_run.py", "grid.py", "grid_tables.py", "inputs.py", "lesson.py", "new_scenario.py",
-    "pdf.py", "photo_quality.py", "photographs.py", "questions.py", "report.py",
-    "report_tables.py", "serving.py", "shell.py", "strangers.py", "study.py", "verify.py",
-    "visibility.py", "whose_face.py",
+    "answer_notes.py", "answer_page.py", "answers.py", "arguments.py", "ask.py",
+    "asked_images.py", "asked_photographs.py", "asked_scores.py", "calibrate_faces.py",
+    "check.py", "cli.py", "compare.py", "defences.py", "drawn_photographs.py", "executed.py",
+    "finish.py", "finished.py", "finished_run.py", "grid.py", "grid_tables.py", "inputs.py",
+    "lesson.py", "new_scenario.py", "pdf.py", "photo_quality.py", "photographs.py",
+    "questions.py", "report.py", "report_tables.py", "scenario_errors.py", "serving.py",
+    "shell.py", "strangers.py", "study.py", "verify.py", "visibility.py", "whose_face.py",
 }  # fmt: skip
 
 

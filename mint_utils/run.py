@@ -59,9 +59,10 @@ def steps_of(scenario: Scenario) -> list[str]:
 class Run:
     """A scenario at one step. Products of earlier steps are read, this step's are written."""
 
-    def __init__(self, step: str, scenario: Scenario):
+    def __init__(self, step: str, scenario: Scenario, code: str | None = None):
+        """``code`` is the digest of the code whose products are looked for; default: of this."""
         self.step, self.scenario = step, scenario
-        self._keys = _step_keys(scenario)
+        self._keys = _step_keys(scenario, code or code_digest())
         self.folder = self.folder_of(step)
 
     def folder_of(self, step: str) -> Path:
@@ -168,7 +169,7 @@ def _plain(value):
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def _step_keys(scenario: Scenario) -> dict[str, str]:
+def _step_keys(scenario: Scenario, code: str) -> dict[str, str]:
     content = scenario.model_dump(mode="json")
     stamps = {group: source.stamp() for group, source in open_sources(scenario).items()}
     elsewhere = getattr(scenario.audited_model, "trained_on", None)
@@ -176,7 +177,7 @@ def _step_keys(scenario: Scenario) -> dict[str, str]:
         stamps["trained on"] = SOURCES[elsewhere.kind](elsewhere, scenario.seed).stamp()
     models = [scenario.audited_model, getattr(scenario.references, "model", None)]
     weights = [_weights_stamp(model) for model in models]
-    keys, before = {}, fingerprint([code_digest(), stamps, weights])
+    keys, before = {}, fingerprint([code, stamps, weights])
     for step, parts in STEPS.items():
         before = fingerprint([before, {part: content[part] for part in sorted(parts)}])
         keys[step] = before

@@ -1,14 +1,14 @@
 """Scenario files: found by name, made smaller or changed by dotted keys, refused in plain words."""
 
 from pathlib import Path
-from typing import get_args
 
 import yaml
 from pydantic import ValidationError
 
 from mint_utils import locations
 from mint_utils.choices import not_a_choice
-from mint_utils.scenario import AnyModel, AnySource, References, Scenario
+from mint_utils.scenario import Scenario
+from mint_utils.scenario_errors import in_words
 
 
 class ScenarioError(ValueError):
@@ -25,9 +25,19 @@ def scenario_path(name: str) -> Path:
     if name.endswith((".yml", ".yaml")):
         path = Path(name).expanduser().resolve()
         if not path.is_file():
-            raise ScenarioError(f"no scenario file at {path}")
+            here = f"; the scenario {path.stem!r} is named without .yml"
+            known = here if path.stem in scenario_names() else ""
+            raise ScenarioError(
+                f"no scenario file at {path}{known}: `mint-study list` names the scenarios, "
+                "`mint-study init` writes one"
+            )
         return path
     if name not in scenario_names():
+        if Path(name).expanduser().exists():
+            raise ScenarioError(
+                f"{name} is not a scenario: name a .yml file (`mint-study init` writes one "
+                f"for your own model and faces), or one of {', '.join(scenario_names())}"
+            )
         raise ScenarioError(
             not_a_choice("scenario", name, scenario_names()) + " (or a path to a .yml file)"
         )
@@ -44,10 +54,20 @@ def read_yaml(path: Path) -> dict:
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
-        raise ScenarioError(f"{path} is not valid YAML: {error}") from error
+        raise ScenarioError(f"{path} is not valid YAML: {yaml_mistake(error)}") from error
     if not isinstance(content, dict):
-        raise ScenarioError(f"{path} must hold keys and values, found {type(content).__name__}")
+        raise ScenarioError(
+            f"{path} must hold keys and values, found {type(content).__name__}: "
+            f"{locations.SCENARIOS / 'synthetic.yml'} is an example with every key"
+        )
     return content
+
+
+def yaml_mistake(error: yaml.YAMLError) -> str:
+    """Where and what, in one line."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return place + (problem or " ".join(str(error).split()))
 
 
 def override(content: dict, dotted: str, value: object) -> None:
@@ -74,7 +94,10 @@ def _child(here, key: str, dotted: str):
 
 def _index(here: list, key: str, dotted: str) -> int:
     if not key.isdecimal() or int(key) >= len(here):
-        raise ScenarioError(f"-o {dotted}: {key!r} must be a number from 0 to {len(here) - 1}")
+        raise ScenarioError(
+            f"-o {dotted}: {key!r} stands where a list has a number from 0 to {len(here) - 1}; "
+            "write for instance -o faces.0.persons=100"
+        )
     return int(key)
 
 
@@ -101,36 +124,4 @@ def load_scenario(name: str, overrides: dict[str, object] | None = None, tiny=Fa
     try:
         return Scenario.model_validate({"name": path.stem, **content})
     except ValidationError as error:
-        raise ScenarioError(f"{path.name}: {_in_words(error)}") from error
-
-
-def _tags(union: object, discriminator: str) -> list[str]:
-    """The values that choose a block of a union, such as the kinds of sources."""
-    specs = get_args(get_args(union)[0])
-    return [get_args(spec.model_fields[discriminator].annotation)[0] for spec in specs]
-
-
-CHOSEN_BY = {  # the last key before a block that has several shapes -> what chooses among them
-    "faces": _tags(AnySource, "kind"),
-    "trained_on": _tags(AnySource, "kind"),
-    "audited_model": _tags(AnyModel, "family"),
-    "references": _tags(References, "kind"),
-}
-
-
-def _in_words(error: ValidationError) -> str:
-    said = {}
-    for item in error.errors():
-        tags = sum(CHOSEN_BY.values(), [])  # pydantic puts them into the path, the file has none
-        where = ".".join(str(part) for part in item["loc"] if part not in tags) or "scenario"
-        what = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "union_tag_not_found":
-            key = item["ctx"]["discriminator"].strip("'")
-            block = next(part for part in reversed(item["loc"]) if part in CHOSEN_BY)
-            what = f"needs a {key}: one of {', '.join(CHOSEN_BY[block])}"
-        if not isinstance(item["input"], dict | list | tuple):
-            what += f" (got {item['input']!r})"
-        said.setdefault(where, what)
-    # "at least 1 item" of a list all of whose items were refused explains nothing.
-    told = {k: v for k, v in said.items() if not any(o.startswith(f"{k}.") for o in said)}
-    return "; ".join(f"{where}: {what}" for where, what in told.items())
+        raise ScenarioError(f"{path.name}: {in_words(error)}") from error

@@ -42,7 +42,10 @@ def test_formats_are_read_off_the_files(scenarios):
     assert described_faces(scenarios / "rec")["kind"] == "recordio"
     (scenarios / "fold_0_data.txt").write_text("")
     assert described_faces(scenarios)["kind"] == "adience"
+    (scenarios / "list.csv").write_text("")
     assert described_faces(scenarios / "list.csv")["kind"] == "manifest"
+    with pytest.raises(ScenarioError, match="nothing at .*nowhere: name a folder"):
+        described_faces(scenarios / "nowhere")
     (scenarios / "empty").mkdir()
     with pytest.raises(ScenarioError, match="no set of faces .*one folder a person"):
         described_faces(scenarios / "empty")
@@ -113,3 +116,37 @@ def test_nothing_is_overwritten_and_no_name_leaves_the_folder(scenarios):
         with pytest.raises(ScenarioError, match="cannot be a scenario's name"):
             write_scenario(name, *given)
     assert [f.name for f in (scenarios / "scenarios").iterdir()] == ["ours.yml"]
+
+
+def test_a_wrong_answer_is_explained_and_asked_again(scenarios, tmp_path):
+    torch.save(InsightIResNet(18).state_dict(), scenarios / "backbone.pth")
+    (scenarios / "empty").mkdir()
+    answers = [
+        scenarios / "backbon.pth", scenarios / "backbone.pth", scenarios / "empty",
+        scenarios / "ours", scenarios / "nowhere", scenarios / "others", "us", "n",
+    ]  # fmt: skip
+    mine = tmp_path / "mine.yml"
+    done = CliRunner().invoke(app, ["init", str(mine)], input="\n".join(map(str, answers)) + "\n")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    for words in ("no model at", "is no set of faces", "there is nothing at"):
+        assert f"Error: {words}" in said or words in said
+    assert load_scenario(str(mine)).faces[0].path == "ours", "a file may lie anywhere"
+    assert not list((scenarios / "scenarios").iterdir())
+
+
+def test_a_wrong_option_stops_and_nothing_is_asked(scenarios):
+    done = CliRunner().invoke(app, ["init", "ours", "--model", str(scenarios / "missing.pth")])
+    assert done.exit_code == 2 and "no model at" in done.output
+    assert "Faces" not in done.output
+    with pytest.raises(ScenarioError, match="no folder .* to write mine.yml into"):
+        write_scenario(str(scenarios / "no" / "mine.yml"), scenarios, scenarios, "", "", False)
+
+
+def test_check_says_what_is_left_to_fill_in(scenarios):
+    (scenarios / "model.onnx").write_bytes(b"")
+    sides = (scenarios / "ours", scenarios / "others")
+    write_scenario("ours", *sides, str(scenarios / "model.onnx"), "us", False)
+    checked = CliRunner().invoke(app, ["check", "ours"])
+    assert checked.exit_code == 1
+    assert "audited_model.taps: must name at least 1" in checked.output

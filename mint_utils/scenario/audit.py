@@ -107,6 +107,13 @@ class Scenario(Block):
     resamples: int = Field(1000, ge=400)  # of persons, for the intervals
     tiny: dict[str, object] = {}  # dotted overrides of the smallest size that shows the same
 
+    @field_validator("cluster")
+    @classmethod
+    def _is_an_address(cls, cluster):
+        if cluster not in (None, "local") and ":" not in cluster:
+            raise ValueError("must be `local` or a scheduler's address, tcp://scheduler:8786")
+        return cluster
+
     @field_validator("controls")
     @classmethod
     def _has_controls(cls, controls):
