@@ -25,6 +25,8 @@ def score_albums(
 
     ``images`` is what :func:`mint_utils.scores.score_images` gave. An album of fit persons has a
     score only if they are validation persons, as for images.
+
+    Taught in notebook 04.
     """
     sampled = detector_samples(faces, scenario)
     table = faces.table[sampled].reset_index(drop=True)

@@ -90,6 +90,8 @@ def assemble(sources: Mapping[str, Source], scenario: Scenario) -> FaceSet:
     """List the images, give each a role and each person a split.
 
     Raises ValueError if a person is on both sides undeclared or too few persons can be split.
+
+    Taught in notebook 01.
     """
     specs = {spec.group or spec.kind: spec for spec in scenario.faces}
     listed = _listed(sources, specs)

@@ -34,15 +34,18 @@ def report_of(name: str | Path) -> Path:
     nothing is called so.
     """
     path = Path(name)
-    stem = path.stem if path.suffix in (".yml", ".yaml") else str(name)
+    is_file = path.suffix in (".yml", ".yaml")
+    stem = path.stem if is_file else str(name)
     for folder in (path, locations.reports() / stem):
         if (folder / "manifest.json").is_file():
             return folder
-    if not folder.is_dir():
+    if path.is_dir():
+        folder = path
+    elif not folder.is_dir():
         scenario_path(str(name))  # names the nearest one if there is no such scenario at all
-    here = ", ".join(report_names()) or "none yet"
+    here, run = ", ".join(report_names()) or "none yet", name if is_file else folder.name
     raise FileNotFoundError(
-        f"{folder} is not a finished report: run `mint-study run {name}` first. Finished: {here}"
+        f"{folder} is not a finished report: run `mint-study run {run}` first. Finished: {here}"
     )
 
 

@@ -38,6 +38,8 @@ def inspect(faces: FaceSet) -> Inspection:
     """Read every image once; skip and list what cannot be decoded, find what is there twice.
 
     Raises ValueError if nothing can be read, or if one image is on both sides of the audit.
+
+    Taught in notebook 01.
     """
     digests, perceptual, skipped = [], [], []
     for row in tqdm(range(len(faces)), desc="reading faces", unit="image", delay=1):
@@ -101,6 +103,8 @@ def faces_found(faces: FaceSet, scenario: Scenario) -> pd.DataFrame:
 
     Columns ``source`` and ``with_a_face``; drawn faces are not asked about. Raises ValueError if a
     source shows no face at all.
+
+    Taught in notebook 01.
     """
     photographed = [s.group or s.kind for s in scenario.faces if s.kind != "synthetic"]
     shares = [share_with_a_face(faces.where(faces.table["source"] == g)) for g in photographed]
@@ -117,7 +121,8 @@ def share_with_a_face(faces: FaceSet, sample: int = 24, seed: int = 0) -> float:
             "no images of a source are left: lower roles.min_images, check roles.exclude"
         )
     rows = np.random.default_rng(seed).choice(len(faces), min(sample, len(faces)), replace=False)
-    found = ~np.isnan(face_boxes(faces.read(row) for row in rows)[:, 0])
+    looked_at = tqdm(rows, desc="looking for faces", unit="image")
+    found = ~np.isnan(face_boxes(faces.read(row) for row in looked_at)[:, 0])
     if not found.any():
         raise ValueError(
             f"MTCNN found no face in any of {len(rows)} sampled images, such as "
@@ -131,5 +136,7 @@ def hygiene_warnings(near_duplicates: pd.DataFrame, parity: pd.DataFrame) -> lis
 
     ``near_duplicates`` is that of near_duplicates.py and ``parity`` that of parity.py, as they come
     back from a CSV file; either may be empty.
+
+    Taught in notebook 01.
     """
     return near_duplicate_warnings(near_duplicates) + parity_warnings(parity)

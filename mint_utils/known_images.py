@@ -11,7 +11,10 @@ COLUMNS = ["image_id", "identity", "split", "digest", "perceptual"]
 
 
 def keep_known_images(faces: FaceSet, models: Path) -> None:
-    """Keep the images' ids, persons, splits and hashes beside the detectors; no picture."""
+    """Keep the images' ids, persons, splits and hashes beside the detectors; no picture.
+
+    Taught in notebook 04.
+    """
     there = [column for column in COLUMNS if column in faces.table]
     faces.table[there].to_parquet(models / FILE, index=False)
 

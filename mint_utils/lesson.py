@@ -31,14 +31,20 @@ SIZE = {
 
 
 def open_lesson(scenario: str, overrides: dict | None = None) -> Scenario:
-    """The scenario at a size for one lesson; it must draw its faces and train its model."""
+    """The scenario at a size for one lesson; it must draw its faces and train its model.
+
+    Taught in notebook 00.
+    """
     lesson = load_scenario(scenario, SIZE | (overrides or {}))
     print(f"scenario {lesson.name} at lesson size, seed {lesson.seed}")
     return lesson
 
 
 def small_face_set(lesson: Scenario) -> FaceSet:
-    """Drawn faces with random roles, splits and digests."""
+    """Drawn faces with random roles, splits and digests.
+
+    Taught in notebook 00.
+    """
     sources = open_sources(lesson)
     for source in sources.values():
         source.read = cache(source.read)  # drawing a face takes longer than looking at it
@@ -46,12 +52,18 @@ def small_face_set(lesson: Scenario) -> FaceSet:
 
 
 def small_model(lesson: Scenario, faces: FaceSet) -> AuditedModel:
-    """A small IResNet trained on the members of ``faces``."""
+    """A small IResNet trained on the members of ``faces``.
+
+    Taught in notebook 00.
+    """
     return open_model(lesson, faces)
 
 
 def two_styles(lesson: Scenario) -> FaceSet:
-    """Other drawn persons: "members" in one photographic style, externals in another."""
+    """Other drawn persons: "members" in one photographic style, externals in another.
+
+    Taught in notebook 00.
+    """
     source = lesson.faces[0]
     half = {"persons": source.persons // 2}
     studio = source.model_copy(update=half | {"group": "first", "look": "studio", "role": "member"})
@@ -63,18 +75,27 @@ def two_styles(lesson: Scenario) -> FaceSet:
 
 
 def untrained(model: AuditedModel, faces: FaceSet) -> AuditedModel:
-    """The same architecture with random weights."""
+    """The same architecture with random weights.
+
+    Taught in notebook 00.
+    """
     return untrained_twin(model, faces)
 
 
 @torch.inference_mode()
 def look(model: AuditedModel, faces: FaceSet) -> torch.Tensor:
-    """Show every face to the model, as it wants to see them; its embeddings (n, d) come out."""
+    """Show every face to the model, as it wants to see them; its embeddings (n, d) come out.
+
+    Taught in notebook 00.
+    """
     return model.module(model.preprocess(faces.pixels(model.preprocess.size)))
 
 
 def image_statistics(faces: FaceSet) -> torch.Tensor:
-    """(n, 25) statistics of the pictures; no face-recognition model is involved."""
+    """(n, 25) statistics of the pictures; no face-recognition model is involved.
+
+    Taught in notebook 00.
+    """
     return torch.from_numpy(embeddings(pixels_model(), faces))
 
 
@@ -83,6 +104,8 @@ def detect(faces: FaceSet, vectors: torch.Tensor) -> dict[str, float]:
 
     ``auc``, and balanced ``accuracy`` at the threshold that was best on persons kept out of the
     fitting.
+
+    Taught in notebook 00.
     """
     table = faces.table
     compared = (table["role"] != "held_out").to_numpy()
@@ -98,7 +121,10 @@ def detect(faces: FaceSet, vectors: torch.Tensor) -> dict[str, float]:
 
 
 def head_auc(model: AuditedModel, faces: FaceSet, role: str = "member") -> float:
-    """AUC of the largest cosine to a class centre, images of ``role`` against external ones."""
+    """AUC of the largest cosine to a class centre, images of ``role`` against external ones.
+
+    Taught in notebook 00.
+    """
     shown = faces.where(faces.table["role"].isin([role, "external"]))
     largest = head_summary(look(model, shown), model.head, model.head_scale)[:, 0].numpy()
     return round(auc(largest, (shown.table["role"] == role).to_numpy()), 2)
@@ -108,6 +134,8 @@ def album_similarity(model: AuditedModel, faces: FaceSet, sizes=(2, 4, 8)) -> pd
     """How alike the embeddings in each person's albums are: ``photos``, ``role``, ``similarity``.
 
     An album of member photos for a member person, one of as many photos for an external.
+
+    Taught in notebook 00.
     """
     albums = draw_albums(faces.table, sizes, seed=0)
     albums = albums[albums["unit"].str.contains("/main-") & (albums["role"] != "held_out")]
@@ -117,7 +145,10 @@ def album_similarity(model: AuditedModel, faces: FaceSet, sizes=(2, 4, 8)) -> pd
 
 
 def album_auc(albums: pd.DataFrame) -> dict[int, float]:
-    """AUC of the similarity within albums, member persons against externals, by size."""
+    """AUC of the similarity within albums, member persons against externals, by size.
+
+    Taught in notebook 00.
+    """
     sizes = albums.groupby("photos")
     sides = {k: (some["similarity"], some["role"] == "member") for k, some in sizes}
     return {k: round(auc(alike.to_numpy(), m.to_numpy()), 2) for k, (alike, m) in sides.items()}

@@ -25,6 +25,7 @@ import imagehash
 import numpy as np
 import pandas as pd
 from PIL import Image
+from tqdm import tqdm
 
 SIDE = 16  # places along each side at which brightness steps are looked at
 BYTES = 2 * 2 * SIDE * SIDE // 8  # of a hash: across and down, with the rim and without
@@ -53,6 +54,8 @@ def near_duplicates(table: pd.DataFrame) -> pd.DataFrame:
     with the same pixels only the first is compared. ``distance`` counts bits, 0 to MOST of 512.
     Every image is compared with every other, in constant memory: 20,000 images take about 6
     seconds on one core, and ten times as many a hundred times as long.
+
+    Taught in notebook 01.
     """
     images = table.drop_duplicates("digest")
     pairs = [pair for tile in _close_pairs(images["perceptual"].to_list()) for pair in tile]
@@ -67,7 +70,8 @@ def _close_pairs(hashes: list[str]):
     """For each pair of tiles the (distance, i, j), i < j, of hashes at most MOST bits apart."""
     packed = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, BYTES)
     starts = range(0, len(packed), TILE)
-    for first in starts:
+    few = len(starts) < 4
+    for first in tqdm(starts, desc="looking for copies", unit="tile", disable=few):
         whole, inner = _signs(packed[first : first + TILE])
         for second in starts[first // TILE :]:
             other_whole, other_inner = _signs(packed[second : second + TILE])

@@ -29,6 +29,8 @@ def parity(faces: FaceSet) -> pd.DataFrame:
 
     The member side are all images of member persons, held out or not. At most IMAGES a side are
     read, drawn by chance and always the same ones; see :func:`compared` for the columns.
+
+    Taught in notebook 01.
     """
     drawn = _drawn(faces, IMAGES)
     table = drawn.table
@@ -63,7 +65,8 @@ def _crops(drawn: FaceSet) -> pd.DataFrame:
         index=range(len(drawn)), columns=["face height", "face middle"], dtype=float
     )
     if rows:
-        _, top, _, bottom = face_boxes(drawn.read(row) for row in rows).T
+        looked_at = tqdm(rows, desc="looking for faces", unit="image")
+        _, top, _, bottom = face_boxes(drawn.read(row) for row in looked_at).T
         crops.loc[rows] = np.column_stack([bottom - top, (top + bottom) / 2])
     return crops
 

@@ -152,7 +152,10 @@ class Run:
 
 
 def open_run(step: str, scenario: str, overrides: dict | None = None) -> Run:
-    """Open a run at a step and say what it is: scenario, seed, device, versions."""
+    """Open a run at a step and say what it is: scenario, seed, device, versions.
+
+    Taught in notebook 01.
+    """
     run = Run(step, load_scenario(scenario, overrides))
     described = ", ".join(f"{name} {version(name)}" for name in PACKAGES[:3])
     print(

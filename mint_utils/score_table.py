@@ -41,7 +41,10 @@ def as_rows(
 
 
 def joined(images: pd.DataFrame, albums: pd.DataFrame, models: Path) -> pd.DataFrame:
-    """Both tables in one; what new scores have to be ranked among is kept beside the detectors."""
+    """Both tables in one; what new scores have to be ranked among is kept beside the detectors.
+
+    Taught in notebook 04.
+    """
     there = [table for table in (images, albums) if len(table)]  # an empty one has no types
     scores = pd.concat(there, ignore_index=True)[COLUMNS]
     models.mkdir(parents=True, exist_ok=True)
@@ -53,6 +56,8 @@ def validation_choice(scores: pd.DataFrame, target: str) -> pd.DataFrame:
     """Image scores of the method and AAD that does best on the validation persons inside fit.
 
     Where nothing was fitted, the first method of that target.
+
+    Taught in notebook 04.
     """
     chosen = (scores["target"] == target) & (scores["seed"] == "all")
     images = scores[chosen & (scores["unit_kind"] == "image")]

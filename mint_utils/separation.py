@@ -17,6 +17,8 @@ def opposite_rows(table: pd.DataFrame, mapped: np.ndarray, each: int = 2) -> lis
 
     Member images come first where there are any, else held-out ones. Only images whose maps are
     kept (``mapped``, bool, one an image) are taken.
+
+    Taught in notebook 03.
     """
     role = "member" if (table["role"] == "member").any() else "held_out"
     rows = []
@@ -34,6 +36,8 @@ def separation_table(
     One row a target and tap: ``separation`` is the mean over channels of |AUC - 0.5|, and
     ``by_chance`` what 95 % of ``shuffles`` of the roles over persons stay below. No detector is
     involved and no test image (but where nothing is fitted, all images are test images).
+
+    Taught in notebook 03.
     """
     table = faces.table
     split = "fit" if (table["split"] == "fit").any() else "test"

@@ -34,6 +34,8 @@ def source_out(
     """The false-positive rate on each source of externals when it was never seen in fitting.
 
     One row a source, target and method; empty where there is one source only, or nothing is fitted.
+
+    Taught in notebook 04.
     """
     table = faces.table
     sources = table.loc[table["role"] == "external", "source"].unique()

@@ -19,6 +19,8 @@ def open_targets(
 
     References are trained here if they are not in the cache. ``swapped_halves`` is a model trained
     on the externals just as the audited one was on the members.
+
+    Taught in notebook 03.
     """
     targets = {"audited": model}
     if "untrained_twin" in scenario.controls:
@@ -37,7 +39,10 @@ def open_targets(
 def record_targets(
     targets: dict[str, AuditedModel], faces: FaceSet, scenario: Scenario
 ) -> dict[str, Activations]:
-    """Every image through every target; maps of the detector samples."""
+    """Every image through every target; maps of the detector samples.
+
+    Taught in notebook 03.
+    """
     samples = detector_samples(faces, scenario)
     return {
         name: extract(

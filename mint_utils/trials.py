@@ -91,7 +91,10 @@ def _rival_trials(rival: str, activations: Activations) -> list[Trial]:
 
 
 def trial_table(targets: Mapping[str, Activations], scenario: Scenario) -> pd.DataFrame:
-    """The trials of every target, a row each, for people to read."""
+    """The trials of every target, a row each, for people to read.
+
+    Taught in notebook 04.
+    """
     return pd.DataFrame(
         {"target": target} | vars(trial)
         for target, activations in targets.items()

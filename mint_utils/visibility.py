@@ -12,12 +12,18 @@ FEW = 5  # audits from which an order can be spoken of
 
 
 def factor_cells(name: str = "factors") -> pd.DataFrame:
-    """The finished cells of a grid; FileNotFoundError, with the command, if there is none."""
+    """The finished cells of a grid; FileNotFoundError, with the command, if there is none.
+
+    Taught in notebook 08.
+    """
     return grid_cells(_finished(name))
 
 
 def factor_rungs(name: str = "factors") -> pd.DataFrame:
-    """The rungs of the finished cells of a grid; FileNotFoundError, with the command, if none."""
+    """The rungs of the finished cells of a grid; FileNotFoundError, with the command, if none.
+
+    Taught in notebook 08.
+    """
     return grid_rungs(_finished(name))
 
 
@@ -27,6 +33,8 @@ def follows_gap(rungs: pd.DataFrame) -> pd.DataFrame:
     One row a rung: ``audits``, ``rho`` (Spearman) with its ``p`` (two-sided, audits taken for
     independent, which those of one seed are not quite), mean AUC of the third with the smallest
     and of the third with the largest gap. Rungs of fewer than FEW audits are left out.
+
+    Taught in notebook 08.
     """
     rows = []
     for keys, some in rungs[rungs["gap"].notna()].groupby(KEYS, sort=False):
@@ -50,6 +58,8 @@ def changes(rungs: pd.DataFrame) -> pd.DataFrame:
 
     One row a factor and value, a column a rung of single images; the last columns are the change
     of the generalisation gap and of recognition.
+
+    Taught in notebook 08.
     """
     single = rungs[rungs["k"] == 1].copy()
     single["rung"] = single["contrast"] + ", " + single["access"]

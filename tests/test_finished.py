@@ -42,6 +42,8 @@ def test_what_is_not_there_says_what_to_do(beside_tiny, isolated):
             load("lfw")
         with pytest.raises(ScenarioError, match="did you mean 'synthetic'"):
             load("synthetik")
+        with pytest.raises(FileNotFoundError, match="is not a finished report"):
+            load(isolated)
 
 
 def test_a_cache_that_is_gone_is_said_to_be(beside_tiny, monkeypatch, tmp_path):

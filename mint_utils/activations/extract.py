@@ -77,7 +77,10 @@ def extract(
 
 
 def embeddings(model: AuditedModel, faces: FaceSet) -> np.ndarray:
-    """float32 (n, d): the outcome alone, in memory; for a few thousand images at most."""
+    """float32 (n, d): the outcome alone, in memory; for a few thousand images at most.
+
+    Taught in notebook 02.
+    """
     bare = Recorder(replace(model, taps=(), head=None, classes=()), ("plain",))
     with tqdm(total=len(faces), desc="embedding", unit="image") as bar:
         vectors, _ = bare.rows(faces, np.zeros(len(faces), bool), bar.update)

@@ -23,7 +23,10 @@ def whole(output: torch.Tensor) -> torch.Tensor:
 
 
 def pooled(output: torch.Tensor) -> torch.Tensor:
-    """One number a channel, the mean over places: (B, C, H, W) or (B, T, C) or (B, C) -> (B, C)."""
+    """One number a channel, the mean over places: (B, C, H, W) or (B, T, C) or (B, C) -> (B, C).
+
+    Taught in notebook 00.
+    """
     if output.ndim == 4:
         return output.mean(dim=(2, 3), dtype=torch.float32)
     return output.mean(dim=1, dtype=torch.float32) if output.ndim == 3 else output.clone()
@@ -45,6 +48,8 @@ def record(
 
     ``keep`` runs inside the forward, so that a whole map need never outlive its layer.
     Raises ValueError for a tap that is not a submodule, TypeError for one that puts out no tensor.
+
+    Taught in notebook 00.
     """
     known = dict(module.named_modules())
     seen: dict[str, object] = {}

@@ -21,6 +21,8 @@ def open_model(scenario: Scenario, faces: FaceSet) -> AuditedModel:
 
     A family's opener takes (spec, faces, seed). Raises ValueError if a model that is trained on
     other faces would be trained on somebody in the audit.
+
+    Taught in notebook 02.
     """
     spec = scenario.audited_model
     if isinstance(spec, TrainedIResNet) and spec.trained_on:

@@ -169,7 +169,10 @@ def tried(model: AuditedModel) -> int:
 
 
 def tap_table(model: AuditedModel) -> pd.DataFrame:
-    """One row a tap and one for the outcome: its layer, channels, map size and weights."""
+    """One row a tap and one for the outcome: its layer, channels, map size and weights.
+
+    Taught in notebook 02.
+    """
     blank = np.zeros((2, model.preprocess.size, model.preprocess.size, 3), np.uint8)
     with torch.inference_mode(), record(model.module, [*model.taps, model.outcome]) as seen:
         model.module(model.preprocess(blank))

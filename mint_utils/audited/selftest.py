@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
 
 from mint_utils.activations.forward import forward
 from mint_utils.audited.model import AuditedModel, Preprocess
@@ -121,8 +122,9 @@ def _compared(model, pixels, embedded, identity) -> Iterator[str]:
     pairs = (first, second, genuine, identity)
     auc, margin = _recognition(embedded, *pairs)
     found, best = {}, None
-    for name, way in _others(model.preprocess).items():
-        other = _embedded(replace(model, preprocess=way), pixels)
+    ways = tqdm(_others(model.preprocess).items(), desc="self-test", unit="way")
+    others = {name: _embedded(replace(model, preprocess=way), pixels) for name, way in ways}
+    for name, other in others.items():
         found[name], theirs = _recognition(other, *pairs)
         gain = theirs - margin
         surely = gain.mean() > SURE * gain.std() / np.sqrt(len(gain))

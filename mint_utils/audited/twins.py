@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from mint_utils.audited.model import AuditedModel
 from mint_utils.faces import FaceSet
@@ -52,8 +53,9 @@ def _settle_batch_norm(module, model: AuditedModel, faces: FaceSet, seed: int, i
         norm.momentum = None  # a plain average over batches
         norm.train()
     size = model.preprocess.size
+    batches = np.array_split(rows, max(1, len(rows) // 64))
     with torch.inference_mode():
-        for batch in np.array_split(rows, max(1, len(rows) // 64)):
+        for batch in tqdm(batches, desc="settling the untrained twin", unit="batch"):
             if len(batch) > 1:
                 module(model.preprocess(faces.pixels(size, batch)))
     module.eval()

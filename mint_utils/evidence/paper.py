@@ -21,6 +21,8 @@ def beside_paper(rows: pd.DataFrame, taps: tuple[str, ...]) -> pd.DataFrame:
 
     ``rows`` has ``aad``; four ``taps`` stand for the paper's four, in their order, other numbers
     of taps for none.
+
+    Taught in notebook 05.
     """
     named = dict(zip(taps, list(PAPER)[:4], strict=True)) if len(taps) == 4 else {}
     paper = [named.get(aad, aad) if aad in (*named, *PAPER) else "" for aad in rows["aad"]]

@@ -6,6 +6,7 @@ once, for the chosen ones.
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from mint_utils.albums import SIGNALS
 from mint_utils.evidence.bootstrap import auc_interval, interval, one_sided_p, person_weights
@@ -42,20 +43,26 @@ def ladder(scores: pd.DataFrame, rivals: tuple, resamples: int, seed: int) -> pd
     ``rivals`` is the scenario's list, whose order decides where nothing is fitted. The extra
     columns are ``p_chance`` (AUC <= 0.5) and ``p_below`` (AUC >= 0.5), ``upper`` (one-sided 95 %
     bound), ``control_p`` (the smallest over controls, Holm), ``m`` and ``n`` (persons a side).
+
+    Taught in notebook 05.
     """
     rows = []
-    for unit_kind, k, units in units_of(scores[scores["seed"] == "all"]):
-        for contrast in contrasts_of(units):
-            some = in_contrast(units, contrast)
-            if unit_kind == "album" and not _enough_persons(some):
-                continue
-            candidates = _candidates(some, (*SIGNALS[:1], *rivals, *SIGNALS[1:]))
-            rung = {"unit_kind": unit_kind, "k": k, "contrast": contrast}
-            rows += [
-                {"access": access} | rung | measured
-                for access in ACCESS
-                if (measured := _rung(candidates, access, resamples, seed))
-            ]
+    work = [
+        (unit_kind, k, contrast, units)
+        for unit_kind, k, units in units_of(scores[scores["seed"] == "all"])
+        for contrast in contrasts_of(units)
+    ]
+    for unit_kind, k, contrast, units in tqdm(work, desc="beside controls", unit="contrast"):
+        some = in_contrast(units, contrast)
+        if unit_kind == "album" and not _enough_persons(some):
+            continue
+        candidates = _candidates(some, (*SIGNALS[:1], *rivals, *SIGNALS[1:]))
+        rung = {"unit_kind": unit_kind, "k": k, "contrast": contrast}
+        rows += [
+            {"access": access} | rung | measured
+            for access in ACCESS
+            if (measured := _rung(candidates, access, resamples, seed))
+        ]
     table = pd.DataFrame(rows)
     if len(table):
         table["p_holm"] = holm(table["p"].to_numpy())
@@ -93,6 +100,8 @@ def scores_of(scores: pd.DataFrame, rung: dict) -> pd.DataFrame:
     """Scores of a rung's method on every target that has it, oriented as the rung has them.
 
     The pixels target has no taps and no head: there Vanilla MINT stands in for what it lacks.
+
+    Taught in notebook 05.
     """
     method, _, aad = rung["method"].removesuffix(" (reversed)").partition(" on ")
     sign = -1 if rung["method"].endswith("(reversed)") else 1

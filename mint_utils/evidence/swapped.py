@@ -7,6 +7,7 @@ should part them best.
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from mint_utils.evidence.bootstrap import auc_interval, person_weights
 from mint_utils.evidence.measure import contrasts_of, in_contrast, units_of
@@ -23,10 +24,16 @@ def swapped_table(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFra
     Both are standardised over the test units before they are subtracted. Of single images the
     externals' set-aside quarter counts although B did not train on it, which holds B back a little;
     albums are matched. Empty without a swapped model.
+
+    Taught in notebook 05.
     """
     both = scores[scores["target"].isin(["audited", "swapped_halves"]) & (scores["seed"] == "all")]
     rows = []
-    for unit_kind, k, units in units_of(both[both["split"] == "test"]):
+    units_there = units_of(both[both["split"] == "test"])
+    swapped = "swapped_halves" in set(both["target"])
+    for unit_kind, k, units in tqdm(
+        units_there, desc="both halves", unit="size", disable=not swapped
+    ):
         for contrast in contrasts_of(units):
             for keys, some in in_contrast(units, contrast).groupby(KEYS, sort=False):
                 about = {"contrast": contrast, "unit_kind": unit_kind, "k": k}

@@ -7,6 +7,7 @@ the members found, and how far a "yes" could be trusted at three priors.
 import numpy as np
 import pandas as pd
 from scipy.stats import beta
+from tqdm import tqdm
 
 from mint_utils.evidence.bootstrap import interval, person_weights
 from mint_utils.evidence.conformal import image_p_values
@@ -27,9 +28,12 @@ def thresholds(scores: pd.DataFrame, rungs: pd.DataFrame, resamples: int, seed: 
     A positive is called where its conformal p-value is at most the nominal rate. Blank, with a
     note, where calibrate has too few external persons to reach the rate at all. PPV uses the upper
     bound of the false-positive rate. member_vs_held_out has no externals and is left out.
+
+    Taught in notebook 05.
     """
     rows = []
-    for rung in rungs[rungs["contrast"] != "member_vs_held_out"].to_dict("records"):
+    asked = rungs[rungs["contrast"] != "member_vs_held_out"].to_dict("records")
+    for rung in tqdm(asked, desc="thresholds", unit="rung"):
         own = scores_of(scores, rung)
         own = own[own["target"] == "audited"]
         known = own[(own["split"] == "calibrate") & (own["role"] == "external")]

@@ -84,7 +84,10 @@ def judge(rung: pd.Series, assignment: str) -> tuple[str, str]:
 
 
 def judged(ladder: pd.DataFrame, assignment: str) -> pd.DataFrame:
-    """rungs.csv (COLUMNS and ``reason``): the ladder with a verdict on every rung."""
+    """rungs.csv (COLUMNS and ``reason``): the ladder with a verdict on every rung.
+
+    Taught in notebook 05.
+    """
     if ladder.empty:
         return pd.DataFrame(columns=[*COLUMNS, "reason"])
     # Sets that differ at one rung with externals differ at all of them, seen there or not.
@@ -101,6 +104,8 @@ def report_verdict(rungs: pd.DataFrame, assignment: str) -> dict:
 
     The headline is the first of the four that any rung reaches; *no evidence* needs it at every
     powered rung. Among rungs with the headline the one with the largest gain speaks.
+
+    Taught in notebook 05.
     """
     if rungs.empty:
         why = "no two roles are both present on the test split"
@@ -191,7 +196,10 @@ def does_not_prove(verdict: str, assignment: str) -> list[str]:
 def warnings(
     skipped: pd.DataFrame, attested_by: str, assignment: str, overrides: dict
 ) -> list[str]:
-    """What a reader of the verdict must know about how it came to be."""
+    """What a reader of the verdict must know about how it came to be.
+
+    Taught in notebook 05.
+    """
     found = []
     if len(skipped):
         found.append(f"{len(skipped)} images could not be read and were left out.")

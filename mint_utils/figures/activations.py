@@ -17,6 +17,8 @@ def activation_maps(
 
     Channels are those whose pooled value varies most over all images. Each map is scaled over the
     images shown, so that brightness can be compared down a column.
+
+    Taught in notebook 03.
     """
     ax = axes(ax, 1.0 * (1 + channels * len(activations.taps)) + 1, 1.1 * len(rows) + 0.6)
     size, gap = 64, 8
@@ -53,7 +55,10 @@ def _as_pictures(maps: np.ndarray, size: int) -> np.ndarray:
 
 
 def per_tap_separation(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Bars: separation a tap for audited model and twin; ticks: what shuffled roles give."""
+    """Bars: separation a tap for audited model and twin; ticks: what shuffled roles give.
+
+    Taught in notebook 03.
+    """
     table = table[table["target"] != "pixels"]
     ax = axes(ax, 7, 3.2)
     taps, targets = table["tap"].unique(), table["target"].unique()

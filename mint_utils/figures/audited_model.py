@@ -8,7 +8,10 @@ from mint_utils.figures.style import GREY, axes
 
 
 def training_loss(losses: list[float], ax: Axes | None = None) -> Axes:
-    """The loss an epoch; where it flattens the model has fitted its members."""
+    """The loss an epoch; where it flattens the model has fitted its members.
+
+    Taught in notebook 02.
+    """
     ax = axes(ax, 5, 3)
     ax.plot(range(1, len(losses) + 1), losses, color="#0072B2", linewidth=2)
     ax.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
@@ -16,7 +19,10 @@ def training_loss(losses: list[float], ax: Axes | None = None) -> Axes:
 
 
 def verification_cosines(pairs: pd.DataFrame, figures: pd.DataFrame, ax=None) -> Axes:
-    """Cosines of genuine and impostor pairs of persons the model never saw."""
+    """Cosines of genuine and impostor pairs of persons the model never saw.
+
+    Taught in notebook 02.
+    """
     ax = axes(ax, 6, 3)
     kind = pairs["genuine"].map({True: "genuine (same person)", False: "impostor"})
     sns.histplot(

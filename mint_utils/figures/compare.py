@@ -40,6 +40,8 @@ def rungs_by_scenario(
     """AUC of every rung with its interval, a row a scenario; grey diamonds: best controls.
 
     ``k`` is the number of photos of one person; 1 stands for single images.
+
+    Taught in notebook 07.
     """
     some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)]
     scenarios = list(dict.fromkeys(some["scenario"]))

@@ -21,7 +21,10 @@ from mint_utils.figures.style import (
 
 
 def score_distributions(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Densities of one method's test scores by role; the further apart, the more can be told."""
+    """Densities of one method's test scores by role; the further apart, the more can be told.
+
+    Taught in notebook 04.
+    """
     ax = axes(ax, 6.5, 3)
     test = scores[scores["split"] == "test"]
     palette = {role: colour for role, colour in ROLE_COLOURS.items() if role in set(test["role"])}
@@ -42,6 +45,8 @@ def roc_with_interval(
     """Test ROC of one method on each target in ``scores``, with the 95 % band over persons.
 
     ``log`` puts the false-positive rate on a logarithmic axis, where an accusation is decided.
+
+    Taught in notebook 05.
     """
     ax = axes(ax, 4.6, 4.2)
     compared = in_contrast(scores, contrast)
@@ -78,6 +83,8 @@ def detectors_beside_controls(metrics: pd.DataFrame, contrast: str, ax: Axes | N
     """AUC of every method with its interval, on the audited model and on what cannot know.
 
     The grey band is the strongest pixels control: a point inside it may be the dataset.
+
+    Taught in notebook 05.
     """
     some = metrics[
         (metrics["contrast"] == contrast) & (metrics["metric"] == "auc")

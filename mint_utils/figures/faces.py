@@ -9,7 +9,10 @@ from mint_utils.figures.style import ROLE_COLOURS, axes, legend_below
 
 
 def faces_by_role(faces: FaceSet, persons: int = 3, each: int = 5, size: int = 96, ax=None) -> Axes:
-    """A mosaic: for each role some persons, a row each, with up to ``each`` of their images."""
+    """A mosaic: for each role some persons, a row each, with up to ``each`` of their images.
+
+    Taught in notebook 01.
+    """
     blocks = {role: _rows_by_person(faces, role, persons, each) for role in ROLE_COLOURS}
     blocks = {role: rows for role, rows in blocks.items() if rows}
     widths = [max(map(len, rows)) * size for rows in blocks.values()]
@@ -38,7 +41,10 @@ def _rows_by_person(faces: FaceSet, role: str, persons: int, each: int) -> list[
 
 
 def images_by_split(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Bars: persons in fit, calibrate and test by role, with image counts written beside them."""
+    """Bars: persons in fit, calibrate and test by role, with image counts written beside them.
+
+    Taught in notebook 01.
+    """
     ax = axes(ax, 7, 2.6)
     counts = table.groupby(["split", "role"])["identity"].agg(["nunique", "size"])
     roles = [role for role in ROLE_COLOURS if (table["role"] == role).any()]
@@ -65,6 +71,8 @@ def parity_of_sides(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     ``table`` is that of :func:`mint_utils.parity.parity`. What differs is in the warning colour;
     the medians of the member and the external side stand at the right.
+
+    Taught in notebook 01.
     """
     known = table[table["auc"].notna()]
     ax = axes(ax, 7, 0.28 * len(known) + 1.5)

@@ -12,7 +12,10 @@ CONTROL, HOLLOW = "best control of the rung", "hollow: membership is not shown"
 
 
 def access_ladder(rungs: pd.DataFrame) -> Axes:
-    """A panel a contrast; see :func:`contrast_ladder`. One legend for all."""
+    """A panel a contrast; see :func:`contrast_ladder`. One legend for all.
+
+    Taught in notebook 05.
+    """
     contrasts = list(dict.fromkeys(rungs["contrast"])) or ["member_vs_external"]
     axes(None, 1, 1)  # sets the style
     plt.close()

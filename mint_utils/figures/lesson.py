@@ -11,6 +11,8 @@ def albums_by_similarity(albums: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """A dot an album, by number of photos; members left, externals right, bars at the medians.
 
     ``albums`` has ``photos``, ``role`` and ``similarity``.
+
+    Taught in notebook 00.
     """
     ax = axes(ax, 6.4, 3.4)
     sizes = sorted(albums["photos"].unique())

@@ -29,6 +29,8 @@ def open_sources(scenario: Scenario) -> dict[str, Source]:
     """The scenario's sources by group name (the ``source`` column of faces.csv).
 
     Two sources of one kind need different ``group`` names; raises ValueError if they collide.
+
+    Taught in notebook 01.
     """
     opened: dict[str, Source] = {}
     for spec in scenario.faces:

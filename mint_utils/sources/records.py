@@ -102,7 +102,7 @@ class RecordFile:
         at = self.offsets[self.places(keys)] // 4
         found = np.empty((len(at), count), np.float32)
         batches = range(0, len(at), BATCH)
-        for first in tqdm(batches, desc="reading labels", disable=len(batches) < 2):
+        for first in tqdm(batches, desc="reading labels", unit="batch", disable=len(batches) < 2):
             found[first : first + BATCH] = self._labels_at(at[first : first + BATCH], count)
         return found
 
