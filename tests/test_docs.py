@@ -158,3 +158,24 @@ def test_no_real_face_is_in_the_repository():
     )
     assert all(drawn_or_numbers.fullmatch(file) for file in pictures)
     assert not [f for f in listed if f.endswith((".safetensors", ".pt", ".npz", ".npy", ".onnx"))]
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="not a git checkout")
+@pytest.mark.parametrize(
+    "file",
+    ["me.jpg", "photos/Me.JPEG", "notebooks/face.png", "data/raw/lfw/Ann/1.jpg", "reports/lfw.pdf",
+     "data/cache/x/maps.safetensors", "weights/backbone.pth", "reports/lfw/index.html", "train.rec"],
+)  # fmt: skip
+def test_git_ignores_photographs_weights_and_reports(file):
+    asked = ["git", "-C", str(REPOSITORY), "check-ignore", "--no-index", "-q", file]
+    assert subprocess.run(asked).returncode == 0
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="not a git checkout")
+def test_git_keeps_everything_that_is_kept_now():
+    git = ["git", "-C", str(REPOSITORY)]
+    ignored = subprocess.run(
+        [*git, "ls-files", "--cached", "--ignored", "--exclude-standard"],
+        capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert ignored == ""
