@@ -50,7 +50,7 @@ def fitted_privately(
     spec: TrainedIResNet,
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, dict]:
-    """Fit ``module`` in place; gives the head (classes, d) and ``losses`` and ``privacy``.
+    """Fit ``module`` in place; gives the head (classes, d) and notes.
 
     Every batch draws each image by chance (Poisson sampling), ``spec.batch_size`` on average.
     ``privacy`` says what was spent and how: ``epsilon``, ``delta``, ``clip``, ``noise`` (in units
@@ -81,7 +81,11 @@ def fitted_privately(
         "steps": len(loader) * spec.epochs,
     }  # fmt: skip
     private.to_standard_module()  # takes the hooks away
-    return recogniser.centres.weight, {"losses": losses, "privacy": told}
+    return recogniser.centres.weight, {
+        "losses": losses,
+        "privacy": told,
+        "precision": "torch.float32",
+    }
 
 
 def _privacy_engine():

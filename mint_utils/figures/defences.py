@@ -39,7 +39,7 @@ def defences_of(some: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = axes(ax, 5.6, 4.6)
     ax.axhspan(some["control_low"].min(), some["control_high"].max(), color="#999999", alpha=0.25,
-               linewidth=0, label="best controls: what no membership explains")  # fmt: skip
+               linewidth=1.5, label="best controls: what no membership explains")  # fmt: skip
     ax.axhline(0.5, color="black", linestyle=":", linewidth=1)
     access = some["access"].iloc[0]
     colour, seen_with = ACCESS_COLOURS[access], ACCESS_NAMES[access].replace("\n", " ")
