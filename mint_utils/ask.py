@@ -66,11 +66,7 @@ def ask(
         scores = AskedScores(run, model, asked.faces, Path(nowhere) / "asked")
         among = run
         if strangers:
-            others, left_out = strangers_in(
-                strangers, folder, lambda person: reader.asked(person, one_person)
-            )
-            their_scores = AskedScores(run, model, others, Path(nowhere) / "strangers")
-            among = Strangers(strangers, their_scores, left_out)
+            among = _named_strangers(strangers, folder, reader, one_person, Path(nowhere))
             among.refuse(table, known)
             albums = among.with_enough(albums)
         albums = _largest(albums)
@@ -99,6 +95,17 @@ def ask(
         strangers=among.persons if strangers else 0,
         strangers_left_out=among.left_out if strangers else (),
     )
+
+
+def _named_strangers(
+    strangers: Path, folder: Path, reader: "Reader", one_person: bool, root: Path
+) -> Strangers:
+    """Their faces, read as those of ``folder``, and their scores by the run's own methods."""
+    faces, left_out = strangers_in(
+        strangers, folder, lambda person: reader.asked(person, one_person)
+    )
+    scores = AskedScores(reader.run, reader.model, faces, root / "strangers")
+    return Strangers(strangers, scores, left_out)
 
 
 def _calibrate_faces(run: FinishedRun) -> CalibrateFaces | None:
