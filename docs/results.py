@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from mint_utils import locations
+from mint_utils.comparing.visibility import changes, factor_cells, factor_rungs, follows_gap
 from mint_utils.evidence.paper import beside_paper
 from mint_utils.figures.grid import rungs_by_gap
-from mint_utils.visibility import changes, factor_cells, factor_rungs, follows_gap
 
 HERE = Path(__file__).parent
 SCENARIOS = (

@@ -190,10 +190,10 @@ def ask(
     Subfolders are looked into; nothing of the images is kept but what is asked for.
     Example: mint-study ask lfw ~/photos/me --one-person --page answer.html
     """
-    from mint_utils.answer_page import write_page
-    from mint_utils.answers import in_words
-    from mint_utils.ask import ask as asked
-    from mint_utils.finished import report_of
+    from mint_utils.asking.answer_page import write_page
+    from mint_utils.asking.answers import in_words
+    from mint_utils.asking.ask import ask as asked
+    from mint_utils.reporting.finished import report_of
 
     try:
         for file in (page, csv):
@@ -222,7 +222,7 @@ def explore(
     Example: mint-study explore lfw
     """
     from mint_utils.explorer.serving import serve
-    from mint_utils.finished import report_of
+    from mint_utils.reporting.finished import report_of
 
     try:
         serve(str(report_of(name)), port, browser)
@@ -252,8 +252,8 @@ def verify(report: Report) -> None:
 
     Example: mint-study verify synthetic
     """
-    from mint_utils.finished import report_of
-    from mint_utils.verify import differences
+    from mint_utils.reporting.finished import report_of
+    from mint_utils.reporting.verify import differences
 
     try:
         folder = report_of(report)
@@ -274,8 +274,11 @@ def pdf(
         Path | None, typer.Option("--to", help="the PDF; default: NAME.pdf beside the report")
     ] = None,
 ) -> None:
-    """Print a report's page as a PDF with Chromium (extra: pip install 'mint-study[pdf]')."""
-    from mint_utils.pdf import print_pdf
+    """Print a report's page as a PDF with Chromium (extra: pip install 'mint-study[pdf]').
+
+    Example: mint-study pdf synthetic --to audit.pdf
+    """
+    from mint_utils.reporting.pdf import print_pdf
 
     try:
         typer.echo(print_pdf(report if report.is_dir() else locations.reports() / report, to))

@@ -42,6 +42,8 @@ def cross_model(
     correlation of paired channels on calibrate persons. Where ``network`` is a control, it takes
     the place of both models and the roles alone are exchanged. ``note`` says why a tap was
     refused. CNN MINT is left out. Empty where the study trained one model only.
+
+    Taught in notebook 04.
     """
     rows = np.flatnonzero(detector_samples(faces, scenario))
     roles = {

@@ -87,6 +87,8 @@ def fit_by_sources(targets: Mapping[str, Activations], faces: FaceSet, scenario:
     """Fit every MINT method on every target, against each choice of some of the sources.
 
     Nothing is fitted where there are fewer than two sources with FEWEST persons.
+
+    Taught in notebook 04.
     """
     rows = np.flatnonzero(detector_samples(faces, scenario))
     table = faces.table.iloc[rows].reset_index(drop=True)

@@ -24,7 +24,10 @@ def cache() -> Path:
 
 
 def reports() -> Path:
-    """Folder of finished reports, one subfolder a scenario (``MINT_REPORTS`` moves it)."""
+    """Folder of finished reports, one subfolder a scenario (``MINT_REPORTS`` moves it).
+
+    Taught in notebook 09.
+    """
     return _redirected("MINT_REPORTS", REPOSITORY / "reports")
 
 

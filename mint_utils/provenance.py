@@ -7,13 +7,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # These run, show or check a study; they cannot change what a step computes.
 RUNNERS = {
-    "answer_notes.py", "answer_page.py", "answers.py", "arguments.py", "ask.py",
-    "asked_images.py", "asked_photographs.py", "asked_scores.py", "calibrate_faces.py",
-    "check.py", "cli.py", "compare.py", "defences.py", "drawn_photographs.py", "executed.py",
-    "finish.py", "finished.py", "finished_run.py", "grid.py", "grid_tables.py", "inputs.py",
-    "lesson.py", "new_scenario.py", "pdf.py", "photo_quality.py", "photographs.py",
-    "questions.py", "report.py", "report_tables.py", "scenario_errors.py", "serving.py",
-    "shell.py", "strangers.py", "study.py", "verify.py", "visibility.py", "whose_face.py",
+    "arguments.py", "check.py", "cli.py", "grid.py", "lesson.py", "new_scenario.py", "study.py",
+    "asking", "comparing", "pages", "reporting", "serving.py", "shell.py",
 }  # fmt: skip
 
 
@@ -25,5 +20,5 @@ def code_digest(*parts: str) -> str:
     """
     roots = [PACKAGE / part for part in parts] or [PACKAGE]
     files = sorted(f for root in roots for f in ([root] if root.is_file() else root.rglob("*.py")))
-    kept = [file for file in files if file.name not in RUNNERS and "pages" not in file.parts]
+    kept = [file for file in files if not RUNNERS & {*file.relative_to(PACKAGE).parts}]
     return hashlib.sha256(b"".join(file.read_bytes() for file in kept)).hexdigest()

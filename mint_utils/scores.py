@@ -68,6 +68,8 @@ def score_images(
     Returns the table with score_table.COLUMNS; ``seed`` is the detector's, ``all`` the mean over
     seeds. ``swapped_halves`` is fitted on the roles that its own training gives the images;
     ``shuffled_labels`` is the audited model with roles exchanged over persons.
+
+    Taught in notebook 04.
     """
     rows = np.flatnonzero(detector_samples(faces, scenario))
     table = faces.table.iloc[rows].reset_index(drop=True)

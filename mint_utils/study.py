@@ -19,11 +19,11 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from mint_utils import locations
-from mint_utils.compare import finished_reports
-from mint_utils.finish import finished, replaced
-from mint_utils.grid_tables import finished_grids
-from mint_utils.inputs import sha256
-from mint_utils.report import notebook_html
+from mint_utils.comparing.compare import finished_reports
+from mint_utils.comparing.grid_tables import finished_grids
+from mint_utils.reporting.finish import finished, replaced
+from mint_utils.reporting.inputs import sha256
+from mint_utils.reporting.report import notebook_html
 from mint_utils.run import Run, steps_of
 from mint_utils.scenario_file import load_scenario, portable_name
 

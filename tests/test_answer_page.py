@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from finished_report import written
 
-from mint_utils.answer_page import write_page
-from mint_utils.answers import in_short, in_words
-from mint_utils.ask import ask
+from mint_utils.asking.answer_page import write_page
+from mint_utils.asking.answers import in_short, in_words
+from mint_utils.asking.ask import ask
 
 HOSTILE = "<img src=x onerror=alert(1)>&'\".png"
 

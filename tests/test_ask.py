@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from mint_utils import locations
 from mint_utils.albums import draw_albums
-from mint_utils.answers import in_words
-from mint_utils.ask import ask
-from mint_utils.asked_images import asked_images
+from mint_utils.asking.answers import in_words
+from mint_utils.asking.ask import ask
+from mint_utils.asking.asked_images import asked_images
 from mint_utils.audited import reopen
 from mint_utils.cli import app
 from mint_utils.evidence.conformal import image_p_values

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from mint_utils.answers import in_words
-from mint_utils.ask import ask
-from mint_utils.calibrate_faces import CalibrateFaces
+from mint_utils.asking.answers import in_words
+from mint_utils.asking.ask import ask
+from mint_utils.asking.calibrate_faces import CalibrateFaces
+from mint_utils.asking.drawn_photographs import drawn_photographs, write_photograph
+from mint_utils.asking.finished_run import finished_run
 from mint_utils.cli import app
-from mint_utils.drawn_photographs import drawn_photographs, write_photograph
-from mint_utils.finished_run import finished_run
 from mint_utils.scenario import SyntheticFaces
 from mint_utils.sources import SyntheticSource
 
@@ -81,7 +81,7 @@ def test_faces_are_cropped_as_the_runs_own(finished, drawn, calibrate):
 
 
 def test_the_runs_faces_must_be_here_to_crop_like_them(finished, drawn, monkeypatch):
-    monkeypatch.setattr("mint_utils.ask._calibrate_faces", lambda run: None)
+    monkeypatch.setattr("mint_utils.asking.ask._calibrate_faces", lambda run: None)
     with pytest.raises(FileNotFoundError, match="cannot be told how to crop.*MINT_DATA.*--aligned"):
         ask(finished.report, drawn / "member", photos=True)
     unchecked = ask(finished.report, drawn / "member")
@@ -218,8 +218,8 @@ def test_named_strangers_give_p_values(finished, mine, tmp_path):
 def test_a_real_face_is_found_in_a_photograph(real_data, tmp_path):
     """LFW crops on a wall, held in every way: the crops come back."""
     from mint_utils.alignment import TEMPLATE, landmarks
-    from mint_utils.asked_photographs import faces_in
-    from mint_utils.photographs import opened
+    from mint_utils.asking.asked_photographs import faces_in
+    from mint_utils.asking.photographs import opened
 
     class Like:
         template, side = TEMPLATE, 112

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mint_utils.alignment import SIZE, TEMPLATE
+from mint_utils.asking.calibrate_faces import LOOKS, CalibrateFaces
+from mint_utils.asking.finished_run import finished_run
+from mint_utils.asking.whose_face import cosines
 from mint_utils.audited import reopen
-from mint_utils.calibrate_faces import LOOKS, CalibrateFaces
 from mint_utils.faces import resized
-from mint_utils.finished_run import finished_run
-from mint_utils.whose_face import cosines
 
 
 @pytest.fixture(scope="module")

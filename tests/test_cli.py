@@ -105,9 +105,9 @@ def test_what_cannot_be_done_is_said_in_one_line(mint, words, says):
     assert "Traceback" not in shown.output
 
 
-def test_without_voila_explore_says_what_to_install(mint, monkeypatch):
+def test_without_voila_explore_says_what_to_install(beside_tiny, monkeypatch):
     monkeypatch.setattr("mint_utils.explorer.serving.find_spec", lambda name: None)
-    shown = mint("explore", "synthetic")
+    shown = CliRunner().invoke(app, ["explore", "synthetic"])
     assert shown.exit_code == 1 and "pip install -e .[app]" in shown.output
 
 

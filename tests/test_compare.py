@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mint_utils import compare, locations
+from mint_utils import locations
+from mint_utils.comparing import compare
+from mint_utils.comparing.linked import linked_heat_map, linked_table, report_address
 from mint_utils.figures.compare import rungs_heat_map
 from mint_utils.figures.heat import MARKS, columns_of
-from mint_utils.linked import linked_heat_map, linked_table, report_address
-from mint_utils.report_tables import rungs_of
+from mint_utils.reporting.report_tables import rungs_of
 
 CONTRAST = "member_vs_external"
 

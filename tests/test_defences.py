@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mint_utils.defences import COLUMNS, UNDEFENDED, defence_table, summed_up
+from mint_utils.comparing.defences import COLUMNS, UNDEFENDED, defence_table, summed_up
 from mint_utils.figures.defences import recognition_against_membership
 
 

@@ -164,7 +164,8 @@ def test_no_real_face_is_in_the_repository():
 @pytest.mark.parametrize(
     "file",
     ["me.jpg", "photos/Me.JPEG", "notebooks/face.png", "data/raw/lfw/Ann/1.jpg", "reports/lfw.pdf",
-     "data/cache/x/maps.safetensors", "weights/backbone.pth", "reports/lfw/index.html", "train.rec"],
+     "data/cache/x/maps.safetensors", "weights/backbone.pth", "reports/lfw/index.html",
+     "train.rec"],
 )  # fmt: skip
 def test_git_ignores_photographs_weights_and_reports(file):
     asked = ["git", "-C", str(REPOSITORY), "check-ignore", "--no-index", "-q", file]

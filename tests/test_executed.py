@@ -3,7 +3,7 @@
 import nbformat
 from nbformat import v4
 
-from mint_utils.executed import WIDGET, tell_parameters, tidied
+from mint_utils.reporting.executed import WIDGET, tell_parameters, tidied
 
 BARS = (
     "\rreading: 10%|#   | 1/10 [00:01<00:09, 1.0it/s]",

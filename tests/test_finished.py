@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mint_utils import finished
+from mint_utils.reporting import finished
 from mint_utils.scenario_file import ScenarioError
 from mint_utils.score_table import COLUMNS
 from mint_utils.scores import detector_inputs

@@ -14,6 +14,13 @@ import pytest
 import yaml
 
 from mint_utils import locations
+from mint_utils.comparing.grid_tables import (
+    curve_axes,
+    finished_grids,
+    grid_cells,
+    grid_rungs,
+    read_grid,
+)
 from mint_utils.figures.grid import rungs_by_axis, rungs_by_factor, rungs_by_gap
 from mint_utils.grid import (
     cells,
@@ -24,7 +31,6 @@ from mint_utils.grid import (
     run_cell,
     run_grid,
 )
-from mint_utils.grid_tables import curve_axes, finished_grids, grid_cells, grid_rungs, read_grid
 from mint_utils.scenario_file import ScenarioError, load_scenario
 from mint_utils.study import run_compare
 

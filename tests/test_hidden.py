@@ -14,11 +14,11 @@ from PIL import Image
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.figures.described import SHOW_FACES
 from mint_utils.hidden import coded, told
+from mint_utils.reporting.verify import differences
 from mint_utils.scenario import SyntheticFaces
 from mint_utils.scenario_file import load_scenario
 from mint_utils.sources import SyntheticSource, UnreadableImage, open_sources
 from mint_utils.study import run_study
-from mint_utils.verify import differences
 
 PERSON, FILE = "Quixote", "secretfile"  # part of every name and of every file's name
 HOSTILE = "<img src=x onerror=alert(1)>"

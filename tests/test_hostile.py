@@ -9,8 +9,8 @@ import pytest
 from nbformat import v4
 from test_report import run  # noqa: F401  (a finished run with hostile names, as a fixture)
 
-from mint_utils.pdf import BROWSERS
-from mint_utils.report import notebook_html, write_index
+from mint_utils.reporting.pdf import BROWSERS
+from mint_utils.reporting.report import notebook_html, write_index
 
 ATTACKS = [
     "<script>window.ran = 1</script>",

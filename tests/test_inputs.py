@@ -4,7 +4,7 @@ import hashlib
 
 import pandas as pd
 
-from mint_utils.inputs import digest_of_all, face_digests, sha256
+from mint_utils.reporting.inputs import digest_of_all, face_digests, sha256
 
 
 def test_a_source_has_one_digest_whatever_the_order():

@@ -8,8 +8,8 @@ import sys
 import pytest
 from test_report import run  # noqa: F401  (a finished run with hostile names, as a fixture)
 
-from mint_utils import pdf
-from mint_utils.report import write_index
+from mint_utils.reporting import pdf
+from mint_utils.reporting.report import write_index
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from conftest import drawn_faces
 from PIL import ExifTags, Image
 
-from mint_utils.photographs import LARGEST, in_rgb, opened, photographs_in, printable
+from mint_utils.asking.photographs import LARGEST, in_rgb, opened, photographs_in, printable
 from mint_utils.sources import UnreadableImage
 
 WIDE = np.zeros((60, 90, 3), np.uint8)  # red left half, blue right half: a turn is seen

@@ -8,7 +8,7 @@ import pytest
 from mint_utils.evidence.measure import metrics_table
 from mint_utils.evidence.rungs import ladder
 from mint_utils.locations import REPOSITORY
-from mint_utils.verify import differences
+from mint_utils.reporting.verify import differences
 
 FILES = sorted((REPOSITORY / "mint_utils").rglob("*.py"))
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from mint_utils.report import notebook_html, write_index
+from mint_utils.reporting.report import notebook_html, write_index
 
 HOSTILE = "<script>alert(1)</script>"
 REQUESTS = re.compile(

@@ -8,12 +8,12 @@ import pytest
 from finished_report import Finished, written
 from PIL import Image
 
-from mint_utils.answers import in_words
-from mint_utils.ask import ask
+from mint_utils.asking.answers import in_words
+from mint_utils.asking.ask import ask
+from mint_utils.asking.strangers import FEWEST
 from mint_utils.evidence.conformal import image_p_values
 from mint_utils.scenario import SyntheticFaces
 from mint_utils.sources import SyntheticSource
-from mint_utils.strangers import FEWEST
 
 
 def saved(folder: Path, persons: int, images: int = 1, first: int = 5000) -> Path:

@@ -16,12 +16,12 @@ import pytest
 
 from mint_utils import locations
 from mint_utils.evidence.rungs import COLUMNS as RUNG_COLUMNS
+from mint_utils.reporting.verify import differences
 from mint_utils.run import STEPS
 from mint_utils.scenario_file import load_scenario, scenario_names, tiny_overrides
 from mint_utils.score_table import COLUMNS as SCORE_COLUMNS
 from mint_utils.sources import open_sources
 from mint_utils.study import StudyFailed, execute, fresh_cache, run_study
-from mint_utils.verify import differences
 
 TINY = tiny_overrides("synthetic")
 

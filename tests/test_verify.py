@@ -13,9 +13,9 @@ from mint_utils.evidence.rungs import COLUMNS, ladder
 from mint_utils.evidence.subgroups import subgroups
 from mint_utils.evidence.thresholds import thresholds
 from mint_utils.evidence.verdict import judged, report_verdict
-from mint_utils.inputs import face_digests
-from mint_utils.report import page_digest, write_index
-from mint_utils.verify import differences
+from mint_utils.reporting.inputs import face_digests
+from mint_utils.reporting.report import page_digest, write_index
+from mint_utils.reporting.verify import differences
 
 
 def scores() -> pd.DataFrame:

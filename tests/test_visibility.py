@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mint_utils.visibility import changes, factor_rungs, follows_gap
+from mint_utils.comparing.visibility import changes, factor_rungs, follows_gap
 
 
 def planted(audits: int = 12) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mint_utils.whose_face import closest, cosines, in_most_photographs, of_reference
+from mint_utils.asking.whose_face import closest, cosines, in_most_photographs, of_reference
 
 SAME = 0.5
 

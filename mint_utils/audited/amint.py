@@ -54,7 +54,10 @@ def told_to_head(table: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def never_seen(faces: FaceSet, scenario: Scenario) -> FaceSet:
-    """The external images whose persons the model never saw: all but those told to its head."""
+    """The external images whose persons the model never saw: all but those told to its head.
+
+    Taught in notebook 02.
+    """
     external = (faces.table["role"] == "external").to_numpy()
     if getattr(scenario.audited_model, "amint", None):
         told = faces.table["identity"][told_to_head(faces.table, scenario.seed)]

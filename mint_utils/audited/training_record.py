@@ -4,7 +4,10 @@ import pandas as pd
 
 
 def training_record(notes: dict) -> pd.DataFrame:
-    """``what`` and ``value`` from the notes of a model; empty if the study did not train it."""
+    """``what`` and ``value`` from the notes of a model; empty if the study did not train it.
+
+    Taught in notebook 02.
+    """
     rows = []
     if "losses" in notes:
         rows += [

@@ -34,6 +34,8 @@ def amint_table(
 
     ``accuracy`` is the balanced one at the head's own threshold, probability one half. Members
     against externals; held-out photos and those set aside are left out.
+
+    Taught in notebook 04.
     """
     if not recorded["audited"].has_mint_head:
         return pd.DataFrame(columns=COLUMNS)

@@ -32,6 +32,8 @@ def source_matrix(fits: Fits, resamples: int, seed: int) -> pd.DataFrame:
     that validation persons inside the fit preferred. ``gain`` is what the audited model has beyond
     the strongest of its controls in this pair, on joint resamples: of each control the same method
     and access, and the one it does best with inside the fit.
+
+    Taught in notebook 04.
     """
     rows = []
     single = [fit for fit in fits.chosen() if len(fit.sources) == 1]
@@ -70,6 +72,8 @@ def source_curve(fits: Fits, resamples: int, seed: int) -> pd.DataFrame:
     ``tested`` is ``seen`` (sources that were fitted on) or ``unseen``; the mean is over ``pairs``
     of a fit and a tested source, on joint resamples of all test persons. Empty with fewer than
     three sources, which are needed to have one and two of them and one that is unseen.
+
+    Taught in notebook 04.
     """
     sources = external_sources(fits.table)
     if len(sources) < 3 or not fits.found:

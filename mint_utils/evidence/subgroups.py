@@ -29,6 +29,8 @@ def subgroups(
     contrast, where there is one). Persons count once, however many images there are of each;
     ``low`` and ``high`` are the 95 % interval over persons. ``fpr`` is blank where calibrate has
     too few external persons to call anybody.
+
+    Taught in notebook 05.
     """
     group = _groups(faces)
     rows = []

@@ -55,7 +55,10 @@ class EmbeddingMap:
 
 
 def project(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
-    """Two principal components (n, 2) of embeddings (n, d), and their share of the variance."""
+    """Two principal components (n, 2) of embeddings (n, d), and their share of the variance.
+
+    Taught in notebook 06.
+    """
     pca = PCA(2, svd_solver="randomized", random_state=0)
     points = pca.fit_transform(embeddings)
     return points, float(pca.explained_variance_ratio_.sum())

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from mint_utils import locations
 from mint_utils.activations.recorded import Activations
 from mint_utils.choices import not_a_choice
-from mint_utils.compare import finished_reports
+from mint_utils.comparing.compare import finished_reports
 from mint_utils.evidence.bootstrap import person_weights
 from mint_utils.explorer.channels import effects, ranked
 from mint_utils.faces import FaceSet, resized
@@ -154,7 +154,10 @@ def open_report(report: str | Path) -> Material:
 
 
 def material_of(run: Run) -> Material:
-    """The material of a run that is under way: what notebook 06 looks at."""
+    """The material of a run that is under way: what notebook 06 looks at.
+
+    Taught in notebook 06.
+    """
     scenario = run.scenario
     return _material(scenario.name, scenario, run.faces(), run.table("stores"), scenario.question)
 

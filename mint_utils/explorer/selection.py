@@ -78,7 +78,10 @@ class Values:
 
 
 def default_choice(material: Material) -> Choice:
-    """The channel with the largest effect on fit persons, and of each side the middle image."""
+    """The channel with the largest effect on fit persons, and of each side the middle image.
+
+    Taught in notebook 06.
+    """
     best = material.channels.iloc[0]
     tap, channel = str(best["tap"]), int(best["channel"])
     shown = [_middle(material, tap, channel, side) for side in (0, 1)]
@@ -104,7 +107,10 @@ def channel_test(material: Material, tap: str, channel: int) -> dict:
 
 
 def look(material: Material, choice: Choice) -> Pictures:
-    """Faces and maps. ValueError for a tap, channel, person or image that is not there."""
+    """Faces and maps. ValueError for a tap, channel, person or image that is not there.
+
+    Taught in notebook 06.
+    """
     _values(material, choice.tap, choice.channel)
     images = [_images(material, side, choice.shown[side]) for side in (0, 1)]
     rows = [[material.row_of[image] for image in some] for some in images]
@@ -119,7 +125,10 @@ def look(material: Material, choice: Choice) -> Pictures:
 
 
 def weigh(material: Material, choice: Choice) -> Values:
-    """The channel over all images, the ROC on test, and what the threshold costs there."""
+    """The channel over all images, the ROC on test, and what the threshold costs there.
+
+    Taught in notebook 06.
+    """
     values = _values(material, choice.tap, choice.channel)
     test = channel_test(material, choice.tap, choice.channel)
     members_above = bool(test["effect"] >= 0)
@@ -144,7 +153,10 @@ def weigh(material: Material, choice: Choice) -> Values:
 
 
 def in_words(values: Values) -> str:
-    """What the threshold does, in a sentence or two."""
+    """What the threshold does, in a sentence or two.
+
+    Taught in notebook 06.
+    """
     where = "at or above" if values.members_above else "at or below"
     tpr, fpr, most = (
         f"{100 * rate:.0f}\u00a0%" for rate in (values.tpr, values.fpr, values.fpr_upper)

@@ -9,7 +9,7 @@ from html import escape
 
 import ipywidgets as widgets
 
-from mint_utils.compare import finished_reports
+from mint_utils.comparing.compare import finished_reports
 from mint_utils.explorer.embedding_map import embedding_map, marked
 from mint_utils.explorer.material import Material, open_report
 from mint_utils.explorer.pictures import picture_of_maps, picture_of_values
@@ -36,7 +36,10 @@ STYLE = """<style>
 
 
 def explore(material: Material) -> widgets.Widget:
-    """The explorer as a widget. Its first menu changes to any other finished report."""
+    """The explorer as a widget. Its first menu changes to any other finished report.
+
+    Taught in notebook 06.
+    """
     return Explorer(material).box
 
 

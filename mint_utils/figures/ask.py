@@ -3,12 +3,15 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from mint_utils.answers import Answer
+from mint_utils.asking.answers import Answer
 from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, axes, legend_below
 
 
 def faces_taken(answer: Answer, size: int = 96, ax: Axes | None = None) -> Axes:
-    """The face of each photograph as it was cropped, twelve a row at most."""
+    """The face of each photograph as it was cropped, twelve a row at most.
+
+    Taught in notebook 09.
+    """
     faces = answer.faces.pixels(size)
     columns = min(len(faces), 12)
     rows = -(-len(faces) // columns)
@@ -27,6 +30,8 @@ def among_strangers(answers: dict[str, Answer], ax: Axes | None = None) -> Axes:
 
     ``answers`` have a row each, by name. Dots at the left are what few strangers reach; the dotted
     line is one of twenty. Hollow dots are of methods that the run could not show to work.
+
+    Taught in notebook 09.
     """
     ax = axes(ax, 7, 1.1 * len(answers) + 1.2)
     levels = list(ACCESS_COLOURS)

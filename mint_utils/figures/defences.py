@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mint_utils.defences import UNDEFENDED
+from mint_utils.comparing.defences import UNDEFENDED
 from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, axes
 
 QUESTIONS = {
@@ -14,7 +14,10 @@ QUESTIONS = {
 
 
 def recognition_against_membership(table: pd.DataFrame) -> Axes:
-    """A panel a question; see :func:`defences_of`. A good defence lies low and far to the right."""
+    """A panel a question; see :func:`defences_of`. A good defence lies low and far to the right.
+
+    Taught in notebook 08.
+    """
     asked = [contrast for contrast in QUESTIONS if contrast in set(table["contrast"])]
     axes(None, 1, 1)  # sets the style
     plt.close()

@@ -21,6 +21,8 @@ def faces_and_maps(pictures: Pictures, ax: Axes | None = None) -> Axes:
 
     Both maps of a row share one scale. In the third column blue is where the member's is stronger,
     orange where the external's is.
+
+    Taught in notebook 06.
     """
     rows = 1 + len(pictures.maps)
     ax = axes(ax, 4.4, 1.35 * rows + 0.5)
@@ -54,7 +56,10 @@ def faces_and_maps(pictures: Pictures, ax: Axes | None = None) -> Axes:
 
 
 def channel_values(values: Values, ax: Axes | None = None) -> Axes:
-    """The channel over all images of both sides, those shown marked, and the threshold."""
+    """The channel over all images of both sides, those shown marked, and the threshold.
+
+    Taught in notebook 06.
+    """
     ax = axes(ax, 4.4, 2.6)
     both = np.isin(values.role, values.roles)
     bins = np.histogram_bin_edges(values.values[both], 40)
@@ -82,7 +87,10 @@ def channel_values(values: Values, ax: Axes | None = None) -> Axes:
 
 
 def channel_roc(values: Values, ax: Axes | None = None) -> Axes:
-    """The ROC of the channel on test images, with the threshold's point on it."""
+    """The ROC of the channel on test images, with the threshold's point on it.
+
+    Taught in notebook 06.
+    """
     ax = axes(ax, 3.2, 2.8)
     ax.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, linestyle="--")
     ax.plot(*values.roc, color="#0072B2", linewidth=1.5, drawstyle="steps-post")
@@ -95,7 +103,10 @@ def channel_roc(values: Values, ax: Axes | None = None) -> Axes:
 
 
 def embedding_scatter(points: np.ndarray, role: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Every image at its place (n, 2) on the map of embeddings, coloured by role."""
+    """Every image at its place (n, 2) on the map of embeddings, coloured by role.
+
+    Taught in notebook 06.
+    """
     ax = axes(ax, 5.5, 4.2)
     size = np.clip(12_000 / max(len(points), 1), 2, 16)
     for name, colour in ROLE_COLOURS.items():

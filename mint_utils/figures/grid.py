@@ -20,6 +20,8 @@ def rungs_by_factor(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | N
     """AUC of every audit with its interval, a row a changed factor, a colour a level of access.
 
     Audits that differ in other axes only, such as the seed, stand in the same row.
+
+    Taught in notebook 08.
     """
     some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)]
     named = [
@@ -45,7 +47,10 @@ def rungs_by_factor(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | N
 
 
 def rungs_by_gap(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | None = None) -> Axes:
-    """AUC of every audit against how much closer it holds what it was trained on (cosine)."""
+    """AUC of every audit against how much closer it holds what it was trained on (cosine).
+
+    Taught in notebook 08.
+    """
     some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k) & rungs["gap"].notna()]
     ax = axes(ax, 5.6, 4.4)
     for access in [access for access in ACCESS_COLOURS if access in set(some["access"])]:

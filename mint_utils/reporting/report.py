@@ -16,12 +16,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from mint_utils import report_tables
 from mint_utils.figures import style
 from mint_utils.figures.style import METHOD_NAMES
 from mint_utils.hidden import HIDDEN
 from mint_utils.pages import PageExporter
-from mint_utils.report_tables import (
+from mint_utils.reporting import report_tables
+from mint_utils.reporting.report_tables import (
     by_access,
     by_contrast,
     called,
@@ -31,7 +31,7 @@ from mint_utils.report_tables import (
     turned_round,
 )
 
-PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parents[1] / "pages"
 HEADLINE, BESIDE = "05_access_ladder.png", "05_detectors_beside_controls.png"
 
 

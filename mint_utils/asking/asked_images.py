@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mint_utils.calibrate_faces import CalibrateFaces
-from mint_utils.chance import chance
-from mint_utils.faces import COLUMNS, FaceSet
-from mint_utils.hygiene import inspect
-from mint_utils.near_duplicates import near_duplicates
-from mint_utils.photographs import (
+from mint_utils.asking.calibrate_faces import CalibrateFaces
+from mint_utils.asking.photographs import (
     HEIC,
     PHOTOGRAPH_ENDINGS,
     PhotographFolder,
     opened,
     photographs_in,
 )
+from mint_utils.chance import chance
+from mint_utils.faces import COLUMNS, FaceSet
+from mint_utils.hygiene import inspect
+from mint_utils.near_duplicates import near_duplicates
 from mint_utils.scenario import Scenario
 from mint_utils.sources import SOURCES, Source, UnreadableImage
 from mint_utils.sources.folders import FolderSource

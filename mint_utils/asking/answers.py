@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mint_utils import answer_notes
-from mint_utils.answer_notes import LEVEL
+from mint_utils.asking import answer_notes
+from mint_utils.asking.answer_notes import LEVEL
+from mint_utils.asking.questions import ACCESS, photographs, question
 from mint_utils.evidence.verdict import EXPLAINED, SHOWN
 from mint_utils.faces import FaceSet
-from mint_utils.questions import ACCESS, photographs, question
 
 COLUMNS = [
     "unit_kind", "unit", "photos", "access", "contrast", "method", "score", "p_value",
@@ -82,7 +82,10 @@ class Answer:
 
 
 def in_words(answer: Answer) -> str:
-    """The whole answer, for people who are no statisticians."""
+    """The whole answer, for people who are no statisticians.
+
+    Taught in notebook 09.
+    """
     asked = photographs(answer.images["unit"].nunique())
     lines = [f"{asked} in {answer.path}, asked of the run {answer.run!r}", read_how(answer)]
     lines += ["", f"IN SHORT: {in_short(answer)}"]

@@ -9,12 +9,18 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 
 from mint_utils import locations
-from mint_utils.control_intervals import rungs_of
+from mint_utils.comparing.control_intervals import rungs_of
+from mint_utils.comparing.grid_tables import (
+    curve_axes,
+    finished_grids,
+    grid_cells,
+    grid_rungs,
+    read_grid,
+)
+from mint_utils.comparing.linked import linked_heat_map, linked_table, report_address
 from mint_utils.figures.compare import rungs_heat_map
 from mint_utils.figures.cross import by_number_of_sources, model_to_model, source_to_source
 from mint_utils.figures.grid import rungs_by_axis, rungs_by_factor, rungs_by_gap
-from mint_utils.grid_tables import curve_axes, finished_grids, grid_cells, grid_rungs, read_grid
-from mint_utils.linked import linked_heat_map, linked_table, report_address
 
 CROSSED = {  # table of a report -> its figure
     "cross_source": source_to_source,
@@ -36,7 +42,10 @@ def finished_reports() -> list[str]:
 
 
 def verdicts() -> pd.DataFrame:
-    """One row a report: scenario, assignment, verdict, sentence."""
+    """One row a report: scenario, assignment, verdict, sentence.
+
+    Taught in notebook 07.
+    """
     rows = []
     for name in finished_reports():
         verdict = json.loads((locations.reports() / name / "verdict.json").read_text())
@@ -48,12 +57,18 @@ def verdicts() -> pd.DataFrame:
 
 
 def linked_verdicts(table: pd.DataFrame) -> HTML:
-    """The verdicts as a table whose rows lead to the reports."""
+    """The verdicts as a table whose rows lead to the reports.
+
+    Taught in notebook 07.
+    """
     return linked_table(table, map(report_address, table["scenario"]))
 
 
 def all_rungs() -> pd.DataFrame:
-    """The rungs of every report, with the interval of their best control; ``scenario`` last."""
+    """The rungs of every report, with the interval of their best control; ``scenario`` last.
+
+    Taught in notebook 07.
+    """
     found = [
         rungs_of(locations.reports() / name).assign(scenario=name) for name in finished_reports()
     ]
@@ -61,7 +76,10 @@ def all_rungs() -> pd.DataFrame:
 
 
 def keep_heat_map(rungs: pd.DataFrame, contrast: str, photos: tuple[int, ...] = (1, 4)) -> HTML:
-    """Keep the heat map of a contrast as a figure; gives it with every number a link."""
+    """Keep the heat map of a contrast as a figure; gives it with every number a link.
+
+    Taught in notebook 07.
+    """
     some = rungs[rungs["k"].isin(photos)]
     axes = rungs_heat_map(some, contrast)
     keep_figure(f"{contrast}_heat_map", axes)
@@ -73,6 +91,8 @@ def keep_crossed(name: str) -> HTML:
     """Draw and keep the figure of every report that has something in tables/NAME.csv.
 
     ``name`` is one of CROSSED. Gives the numbers of all, each row leading to its report.
+
+    Taught in notebook 07.
     """
     found = []
     for scenario in finished_reports():
@@ -95,6 +115,8 @@ def keep_grids() -> HTML:
     """Keep tables and figures of every grid; gives the cells of all, each leading to its report.
 
     A grid along a numeric axis has curves, another one points by factor.
+
+    Taught in notebook 07.
     """
     found, addresses = [], []
     for name in finished_grids():
@@ -117,7 +139,10 @@ def keep_grids() -> HTML:
 
 
 def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Write reports/_compare/tables/NAME.csv; gives the table back."""
+    """Write reports/_compare/tables/NAME.csv; gives the table back.
+
+    Taught in notebook 07.
+    """
     file = locations.reports() / "_compare" / "tables" / f"{name}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(file, index=False)
@@ -125,7 +150,10 @@ def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def keep_figure(name: str, axes: Axes) -> None:
-    """Write reports/_compare/figures/NAME.png."""
+    """Write reports/_compare/figures/NAME.png.
+
+    Taught in notebook 07.
+    """
     file = locations.reports() / "_compare" / "figures" / f"{name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
     axes.get_figure(root=True).savefig(file, dpi=160, bbox_inches="tight", facecolor="white")

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from mint_utils import locations
-from mint_utils.grid_tables import finished_grids, grid_cells, grid_rungs, read_grid
+from mint_utils.comparing.grid_tables import finished_grids, grid_cells, grid_rungs, read_grid
 
 KEYS = ["contrast", "k", "access"]
 FEW = 5  # audits from which an order can be spoken of

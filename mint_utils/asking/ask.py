@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from mint_utils.answers import COLUMNS, Answer
-from mint_utils.asked_images import (
+from mint_utils.asking.answers import COLUMNS, Answer
+from mint_utils.asking.asked_images import (
     Asked,
     asked_images,
     counted,
@@ -20,17 +20,17 @@ from mint_utils.asked_images import (
     refuse_used,
     shown_by_test,
 )
-from mint_utils.asked_photographs import asked_photographs
-from mint_utils.asked_scores import AskedScores, first_drawn
+from mint_utils.asking.asked_photographs import asked_photographs
+from mint_utils.asking.asked_scores import AskedScores, first_drawn
+from mint_utils.asking.calibrate_faces import CalibrateFaces
+from mint_utils.asking.finished_run import FinishedRun, finished_run
+from mint_utils.asking.photo_quality import quality
+from mint_utils.asking.questions import ACCESS, IMAGES_ASK, PERSONS_ASK
+from mint_utils.asking.strangers import Strangers, strangers_in
 from mint_utils.audited import AuditedModel, reopen
-from mint_utils.calibrate_faces import CalibrateFaces
 from mint_utils.evidence.conformal import album_p_value, folder_p_value, image_p_values
-from mint_utils.finished_run import FinishedRun, finished_run
 from mint_utils.known_images import known_images
-from mint_utils.photo_quality import quality
-from mint_utils.questions import ACCESS, IMAGES_ASK, PERSONS_ASK
 from mint_utils.sources import UnreadableImage
-from mint_utils.strangers import Strangers, strangers_in
 
 
 def ask(
@@ -49,6 +49,8 @@ def ask(
     photograph of the person who is meant. ``strangers`` has a folder a person, of persons whom the
     model never saw, photographed as those asked about: these are ranked among them. Raises
     ValueError or FileNotFoundError, saying what to do, where the run cannot answer.
+
+    Taught in notebook 09.
     """
     run = finished_run(report)
     known = known_images(run.models)

@@ -11,13 +11,13 @@ from tqdm import tqdm
 
 from mint_utils.activations.extract import embeddings
 from mint_utils.alignment import all_landmarks, similarity, warped
-from mint_utils.asked_images import Asked, as_queries, listed_in
+from mint_utils.asking.asked_images import Asked, as_queries, listed_in
+from mint_utils.asking.calibrate_faces import CalibrateFaces
+from mint_utils.asking.photographs import opened
+from mint_utils.asking.whose_face import in_most_photographs, of_reference
 from mint_utils.audited import AuditedModel
-from mint_utils.calibrate_faces import CalibrateFaces
 from mint_utils.hygiene import inspect
-from mint_utils.photographs import opened
 from mint_utils.sources import UnreadableImage
-from mint_utils.whose_face import in_most_photographs, of_reference
 
 ONLY, MOST, NEAREST, LARGEST = (
     "the only face", "of the person in most photographs", "nearest to the reference",

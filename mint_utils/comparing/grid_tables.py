@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mint_utils import locations
-from mint_utils.control_intervals import rungs_of
+from mint_utils.comparing.control_intervals import rungs_of
 from mint_utils.grid import Grid, cells, folder_of
 
 

@@ -16,9 +16,9 @@ from mint_utils.evidence.rungs import COLUMNS, ladder
 from mint_utils.evidence.subgroups import subgroups
 from mint_utils.evidence.thresholds import thresholds
 from mint_utils.evidence.verdict import judged, report_verdict
-from mint_utils.inputs import face_digests, sha256
 from mint_utils.known_images import FILE as KNOWN_IMAGES
-from mint_utils.report import index_page, page_digest
+from mint_utils.reporting.inputs import face_digests, sha256
+from mint_utils.reporting.report import index_page, page_digest
 
 
 def differences(report: Path) -> list[str]:

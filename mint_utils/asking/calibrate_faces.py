@@ -12,11 +12,11 @@ from sklearn.metrics import roc_curve
 from mint_utils.activations.extract import embeddings
 from mint_utils.alignment import MOVED, SIZE, TEMPLATE, landmarks
 from mint_utils.appearance import look
+from mint_utils.asking.finished_run import FinishedRun
 from mint_utils.audited import AuditedModel
 from mint_utils.audited.recognition import pair_cosines, verification_pairs
 from mint_utils.chance import chance
 from mint_utils.faces import FaceSet, resized
-from mint_utils.finished_run import FinishedRun
 from mint_utils.sources import open_sources
 
 IMAGES = 200  # of calibrate externals that are looked at

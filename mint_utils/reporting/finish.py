@@ -14,11 +14,11 @@ import yaml
 
 from mint_utils import locations
 from mint_utils.device import describe_device
-from mint_utils.executed import tell_parameters, tidied
 from mint_utils.hidden import HIDDEN, told
-from mint_utils.inputs import inputs_of, sha256
 from mint_utils.provenance import code_digest
-from mint_utils.report import notebook_html, page_digest, write_index
+from mint_utils.reporting.executed import tell_parameters, tidied
+from mint_utils.reporting.inputs import inputs_of, sha256
+from mint_utils.reporting.report import notebook_html, page_digest, write_index
 from mint_utils.run import PACKAGES, STEPS, Run, steps_of
 
 NOT_TOLD = ("working", "done.json", "captions.json")

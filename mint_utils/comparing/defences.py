@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mint_utils.grid_tables import finished_grids, grid_rungs, read_grid
+from mint_utils.comparing.grid_tables import finished_grids, grid_rungs, read_grid
 
 UNDEFENDED = "undefended"
 ASKED = ("member_vs_held_out", "held_out_vs_external")  # was this image used? this person?
@@ -21,6 +21,8 @@ def defence_table(name: str = "defences") -> pd.DataFrame:
     the smallest and the largest AUC of their best controls. ``recognition`` is the verification
     AUC, ``tar`` the TAR at FAR 1 %, both of persons never seen. Where the grid was not run the
     table is empty, and a line says how to run it.
+
+    Taught in notebook 08.
     """
     if name not in finished_grids():
         print(f"No grid `{name}` yet: `mint-study grid {name}` runs it, then this section is full.")

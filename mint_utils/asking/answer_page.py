@@ -11,12 +11,12 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from PIL import Image
 
-from mint_utils import answers
-from mint_utils.answers import Answer
+from mint_utils.asking import answers
+from mint_utils.asking.answers import Answer
+from mint_utils.asking.questions import ACCESS, photographs, question
 from mint_utils.evidence.verdict import EXPLAINED, SHOWN
-from mint_utils.questions import ACCESS, photographs, question
 
-PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parents[1] / "pages"
 FACE = 112  # pixels of a face on the page, if any
 
 
@@ -24,6 +24,8 @@ def write_page(answer: Answer, file: Path, with_faces: bool = False) -> Path:
     """Write ``answer`` as a self-contained page; returns its path. ``with_faces`` shows the faces.
 
     Raises OSError if ``file`` cannot be written.
+
+    Taught in notebook 09.
     """
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
     page = pages.get_template("answer.html.j2").render(

@@ -9,10 +9,10 @@ import pandas as pd
 from mint_utils.activations.extract import extract
 from mint_utils.activations.recorded import Activations
 from mint_utils.albums import SIGNALS, head_of_mean, mean_scores, similarity_and_spread
+from mint_utils.asking.finished_run import FinishedRun
 from mint_utils.audited import AuditedModel
 from mint_utils.chance import chance
 from mint_utils.faces import FaceSet
-from mint_utils.finished_run import FinishedRun
 from mint_utils.rivals import RIVALS
 from mint_utils.scores import detector_inputs
 from mint_utils.trials import Trial, batch_norm_needed, views_needed

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mint_utils.asking.questions import ACCESS, photographs, question
+from mint_utils.asking.strangers import FEWEST
 from mint_utils.evidence.verdict import EXPLAINED, SHOWN
 from mint_utils.figures.style import method_name
-from mint_utils.questions import ACCESS, photographs, question
-from mint_utils.strangers import FEWEST
 
 LEVEL = 0.05
 NAMED = 20  # files that are named one by one

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mint_utils.asked_images import Asked, counted, refuse_used
-from mint_utils.asked_photographs import Crops
-from mint_utils.asked_scores import AskedScores, first_drawn
+from mint_utils.asking.asked_images import Asked, counted, refuse_used
+from mint_utils.asking.asked_photographs import Crops
+from mint_utils.asking.asked_scores import AskedScores, first_drawn
+from mint_utils.asking.photographs import printable
 from mint_utils.faces import FaceSet
 from mint_utils.near_duplicates import near_duplicates
-from mint_utils.photographs import printable
 from mint_utils.sources.folders import HIDDEN
 
 FEWEST = 19  # persons: with fewer no p-value can be 0.05

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from mint_utils.appearance import look
-from mint_utils.calibrate_faces import LOOKS, CalibrateFaces
+from mint_utils.asking.calibrate_faces import LOOKS, CalibrateFaces
 from mint_utils.near_duplicates import near_duplicates
 
 COLUMNS = [

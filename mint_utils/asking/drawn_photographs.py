@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
+from mint_utils.asking.finished_run import FinishedRun
 from mint_utils.faces import FaceSet
-from mint_utils.finished_run import FinishedRun
 from mint_utils.scenario import SyntheticFaces
 from mint_utils.sources import SyntheticSource, open_sources
 from mint_utils.sources.files import UPRIGHT
@@ -25,6 +25,8 @@ def drawn_photographs(run: FinishedRun, folder: Path) -> Path:
     The first is a person on whose drawn faces the run's model was trained; every third photograph
     shows somebody else as well. What was in ``folder`` goes. Raises ValueError if the run's faces
     are not drawn: photographs of real persons are copied nowhere.
+
+    Taught in notebook 09.
     """
     if any(spec.kind != "synthetic" for spec in run.scenario.faces):
         raise ValueError(
@@ -54,6 +56,8 @@ def drawn_strangers(run: FinishedRun, folder: Path, persons: int = 20) -> Path:
     """Write ``folder``/PERSON: two photographs each of drawn persons who are in no run.
 
     Returns ``folder``; what was in it goes.
+
+    Taught in notebook 09.
     """
     shutil.rmtree(folder, ignore_errors=True)
     spec = SyntheticFaces(kind="synthetic", first=NOBODY, persons=persons, images=2)

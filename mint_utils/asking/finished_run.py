@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from mint_utils.detectors import Detector
 from mint_utils.device import describe_device
 from mint_utils.evidence.rungs import scores_of
-from mint_utils.finished import report_of
+from mint_utils.reporting.finished import report_of
 from mint_utils.scenario import Scenario
 
 
@@ -86,7 +86,10 @@ def finished_run(report: Path) -> FinishedRun:
 
 
 def open_finished(name: str) -> FinishedRun:
-    """:func:`finished_run` of a scenario's name, saying what it is: scenario, verdict, device."""
+    """:func:`finished_run` of a scenario's name, saying what it is: scenario, verdict, device.
+
+    Taught in notebook 09.
+    """
     run = finished_run(report_of(name))
     verdict = json.loads((run.report / "verdict.json").read_text())["verdict"]
     persons = run.calibrate.loc[run.calibrate["role"] == "external", "identity"].nunique()

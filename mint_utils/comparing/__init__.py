@@ -1,0 +1,1 @@
+"""What finished reports and grids say together."""
