@@ -238,6 +238,14 @@ def test_every_figure_is_drawn(material):
     plt.close("all")
 
 
+def test_figures_of_the_notebook_leave_the_page_as_it_was(material):
+    page = explorer.Explorer(material)
+    before = page.values.value
+    with plt.rc_context({"font.size": 30, "axes.labelsize": 30, "axes.titlesize": 30}):
+        page.redraw("values")
+    assert page.values.value == before
+
+
 def test_every_control_changes_its_pictures(material):
     page = explorer.Explorer(material)
     other = {name: control for name, control in page.controls.items() if name != "scenario"}

@@ -5,12 +5,18 @@ import io
 from collections.abc import Callable
 from html import escape
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from mint_utils.explorer.selection import Pictures, Values, in_words
 from mint_utils.figures.explorer import channel_roc, channel_values, faces_and_maps
 
 DPI = 120
+SIZES = {  # whatever figures were drawn in the notebook before, these have their own
+    "font.size": 9, "font.family": "sans-serif", "axes.labelsize": 9, "axes.titlesize": 9,
+    "axes.titlelocation": "center", "xtick.labelsize": 9, "ytick.labelsize": 9,
+    "xtick.major.size": 3.5, "ytick.major.size": 3.5, "axes.linewidth": 0.8,
+}  # fmt: skip
 
 
 def picture_of_maps(pictures: Pictures) -> str:
@@ -41,8 +47,9 @@ def _values_and_roc(values: Values, figure: Figure) -> None:
 def _image(draw: Callable[[Figure], object], size: tuple[float, float], alt: str) -> str:
     """What ``draw`` puts on a figure of that size in inches; pyplot keeps none open."""
     figure, buffer = Figure(figsize=size), io.BytesIO()
-    draw(figure)
-    figure.savefig(buffer, dpi=DPI, facecolor="white", pil_kwargs={"compress_level": 1})
+    with rc_context(SIZES):
+        draw(figure)
+        figure.savefig(buffer, dpi=DPI, facecolor="white", pil_kwargs={"compress_level": 1})
     width, height = (round(DPI * inches) for inches in size)
     return (
         f'<img class="mint-picture" alt="{escape(alt)}" width="{width}" height="{height}" '
