@@ -34,7 +34,8 @@ ABOUT = """# How fast the explorer answers
 8x8 and 7x7), drawn faces, an audited model and its untrained twin. From the change of a control to
 the pictures that the page is sent, in milliseconds; {times} changes of each kind. On a first visit
 the maps of a photograph are read from the stores, and now and then the disk is waited for. Opening
-the report, that is reading all taps, testing all channels and drawing the map of embeddings: {opening:.1f} s.
+the report, that is reading all taps, testing all channels and drawing the map of embeddings:
+{opening:.1f} s.
 
 `python benchmarks/explorer.py` on {day}, {device}. Promised: under {most} ms. A clock
 times other work on the machine as well; the processor's time is that of the explorer alone.
