@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from mint_utils import one_class
 from mint_utils.detectors import Detector
 from mint_utils.device import describe_device
 from mint_utils.evidence.rungs import scores_of
+from mint_utils.hidden import HIDDEN
 from mint_utils.reporting.finished import report_of
 from mint_utils.scenario import Scenario
 
@@ -30,7 +32,9 @@ class FinishedRun:
 
     @cached_property
     def rungs(self) -> pd.DataFrame:
-        return pd.read_csv(self._kept("tables/rungs.csv"))
+        """rungs.csv, without those that need the strangers of fit, whom a report does not keep."""
+        table = pd.read_csv(self._kept("tables/rungs.csv"))
+        return table[~table["method"].str.startswith(one_class.NAME)]
 
     @cached_property
     def faces(self) -> pd.DataFrame:
@@ -55,9 +59,11 @@ class FinishedRun:
     def _kept(self, name: str) -> Path:
         file = self.report / name
         if not file.is_file():
+            again = f"`mint-study run {self.scenario.name}`"
+            if self.scenario.report.faces == HIDDEN:
+                again += " -o report.faces=shown: this one hides faces, and keeps no models"
             raise FileNotFoundError(
-                f"{file} is missing, so this run cannot be asked: make its report again with "
-                f"`mint-study run {self.scenario.name}`"
+                f"{file} is missing, so this run cannot be asked: make its report again with {again}"
             )
         return file
 

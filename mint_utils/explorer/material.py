@@ -15,6 +15,7 @@ from mint_utils.comparing.compare import finished_reports
 from mint_utils.evidence.bootstrap import person_weights
 from mint_utils.explorer.channels import effects, ranked
 from mint_utils.faces import FaceSet, resized
+from mint_utils.hidden import HIDDEN
 from mint_utils.run import Run
 from mint_utils.scenario import Scenario
 from mint_utils.sources import open_sources
@@ -197,5 +198,5 @@ def _material(
         )
     faces = FaceSet(table.reset_index(), faces.sources)
     # Where a scenario hides faces, images have codes for names, which sources must not read.
-    shown = getattr(getattr(scenario, "report", None), "faces", "shown") != "hidden"
+    shown = scenario.report.faces != HIDDEN
     return Material(name, faces, targets, missing, about, shown)
