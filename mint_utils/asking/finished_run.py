@@ -63,7 +63,7 @@ class FinishedRun:
             if self.scenario.report.faces == HIDDEN:
                 again += " -o report.faces=shown: this one hides faces, and keeps no models"
             raise FileNotFoundError(
-                f"{file} is missing, so this run cannot be asked: make its report again with {again}"
+                f"{file} is missing, so this run cannot be asked: make its report again, {again}"
             )
         return file
 
