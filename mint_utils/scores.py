@@ -151,8 +151,7 @@ class Scoring:
             if self.models is not None:
                 file = f"{trial.method}-{trial.aad}-{seed}.safetensors"
                 detector.save(self.models / part.name / file)
-            scored = told & ~stopping
-            by_seed[str(seed)] = np.where(scored, detector.score(inputs), np.nan)
+            by_seed[str(seed)] = np.where(told & ~stopping, detector.score(inputs), np.nan)
         return by_seed | {"all": _mean_of_known(np.array(list(by_seed.values())))}
 
     def fitted(self, trial: Trial, part: Recording, roles: pd.DataFrame, inputs, seed: int):

@@ -9,10 +9,10 @@ import pytest
 
 from mint_utils import locations
 from mint_utils.comparing import compare
+from mint_utils.comparing.control_intervals import rungs_of
 from mint_utils.comparing.linked import linked_heat_map, linked_table, report_address
 from mint_utils.figures.compare import rungs_heat_map
 from mint_utils.figures.heat import MARKS, columns_of
-from mint_utils.reporting.report_tables import rungs_of
 
 CONTRAST = "member_vs_external"
 
