@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mint_utils.comparing.visibility import changes, factor_rungs, follows_gap
+from mint_utils.comparing.visibility import changes, factor_rungs, follows_gap, rungs_if_run
 
 
 def planted(audits: int = 12) -> pd.DataFrame:
@@ -48,3 +48,8 @@ def test_changes_are_against_the_base():
 def test_a_grid_that_was_not_run_says_what_to_run(isolated):
     with pytest.raises(FileNotFoundError, match="run `mint-study grid factors` first"):
         factor_rungs()
+
+
+def test_a_grid_that_was_not_run_gives_nothing_and_says_what_to_run(isolated, capsys):
+    assert rungs_if_run("knowledge").empty
+    assert "mint-study grid knowledge" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mint_utils.comparing.grid_tables import finished_grids, grid_rungs, read_grid
+from mint_utils.comparing.visibility import rungs_if_run
 
 UNDEFENDED = "undefended"
 ASKED = ("member_vs_held_out", "held_out_vs_external")  # was this image used? this person?
@@ -24,10 +24,8 @@ def defence_table(name: str = "defences") -> pd.DataFrame:
 
     Taught in notebook 08.
     """
-    if name not in finished_grids():
-        print(f"No grid `{name}` yet: `mint-study grid {name}` runs it, then this section is full.")
-        return pd.DataFrame(columns=COLUMNS)
-    return summed_up(grid_rungs(read_grid(name)))
+    rungs = rungs_if_run(name)
+    return summed_up(rungs) if len(rungs) else pd.DataFrame(columns=COLUMNS)
 
 
 def summed_up(rungs: pd.DataFrame) -> pd.DataFrame:

@@ -27,6 +27,17 @@ def factor_rungs(name: str = "factors") -> pd.DataFrame:
     return grid_rungs(_finished(name))
 
 
+def rungs_if_run(name: str) -> pd.DataFrame:
+    """The rungs of a grid's finished cells; empty, with a line that says what to run, if none.
+
+    Taught in notebook 08.
+    """
+    if name in finished_grids():
+        return grid_rungs(read_grid(name))
+    print(f"No grid `{name}` yet: `mint-study grid {name}` runs it, then this section is full.")
+    return pd.DataFrame()
+
+
 def follows_gap(rungs: pd.DataFrame) -> pd.DataFrame:
     """How far a rung's AUC follows the generalisation gap, over the audits of a grid.
 
