@@ -1,14 +1,19 @@
 """Figures of notebook 06: what one channel shows for two persons, and for everybody."""
 
+from __future__ import annotations
+
 import textwrap
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from mint_utils.explorer.selection import Pictures, Values
 from mint_utils.figures.style import ROLE_COLOURS, TARGET_NAMES, axes
+
+if TYPE_CHECKING:  # the explorer draws with these figures and must be able to import them first
+    from mint_utils.explorer.selection import Pictures, Values
 
 CELL, GAP = 96, 10  # pixels
 DIFFERENCE = LinearSegmentedColormap.from_list(
