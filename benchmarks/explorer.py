@@ -47,7 +47,7 @@ def random_store(folder: Path, target: str, table: pd.DataFrame, rng) -> Activat
     """A store of random values, shard by shard, as notebook 03 leaves it."""
     key = {
         "target": target, "taps": list(TAPS), "views": ["plain"], "shard_size": SHARD,
-        "has_head": False, "has_names": False, "batch_norm": False,
+        "has_head": False, "has_names": False, "batch_norm": False, "filters": [],
     }  # fmt: skip
     store, stamps = Store(folder), [f"{row:016d}" for row in range(len(table))]
     ids = table["image_id"]

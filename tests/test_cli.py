@@ -53,6 +53,8 @@ def test_the_tab_key_knows_commands_scenarios_and_reports(isolated):
 
 
 def test_completion_can_be_installed(isolated, monkeypatch):
+    # The shell is named here; otherwise the one that runs the tests is looked for, if any does.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     shown = CliRunner().invoke(app, ["--show-completion", "bash"], prog_name="mint-study")
     assert "_MINT_STUDY_COMPLETE" in shown.output
 

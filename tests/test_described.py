@@ -23,7 +23,7 @@ def test_every_figure_of_the_notebooks_has_a_description_and_no_other():
 
 def test_figures_that_draw_faces_are_known_as_such():
     """What reads pixels of faces: the mosaic, the maps beside their faces, the explorer."""
-    drawing = ("faces_by_role(", "activation_maps(", "explorer.draw(")
+    drawing = ("faces_by_role(", "activation_maps(", "faces_and_maps(")
     showing = {
         name
         for cell in CELLS

@@ -51,10 +51,7 @@ class IRBlock(nn.Module):
 
 
 class IResNet(nn.Module):
-    """(B, 3, size, size) -> (B, embedding); ``stage1`` .. ``stage4`` halve the map each.
-
-    With ``amint``, the weight of its loss, a MINT head looks at the four stages.
-    """
+    """(B, 3, size, size) -> (B, embedding); ``stage1`` .. ``stage4`` halve the map each."""
 
     def __init__(
         self,
@@ -64,7 +61,6 @@ class IResNet(nn.Module):
         size: int,
         dropout: float = 0.0,
         norm: str = "batch",
-        amint: float | None = None,
     ):
         super().__init__()
         self.stem = nn.Sequential(
@@ -83,17 +79,28 @@ class IResNet(nn.Module):
         self.fc = nn.Linear(before * side * side, embedding)
         self.features = nn.BatchNorm1d(embedding) if norm == "batch" else nn.Identity()
 
-        if amint is not None:
-            self.add_module(TAP, MintHead(sum(widths), amint))
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.embedded(self.stage4(self.stage3(self.stage2(self.stage1(self.stem(x))))))
+
+    def embedded(self, x: torch.Tensor) -> torch.Tensor:
+        """From the last stage's map to the embedding."""
+        return self.features(self.fc(self.dropout(self.bn(x)).flatten(1)))
+
+
+class AuditableIResNet(IResNet):
+    """The same with a MINT head on its four stages (aMINT), whose output is recorded as a tap."""
+
+    def __init__(self, weight: float, widths, *more):
+        super().__init__(widths, *more)
+        self.add_module(TAP, MintHead(sum(widths), weight))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x, maps = self.stem(x), []
         for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
             x = stage(x)
             maps.append(x)
-        if hasattr(self, TAP):
-            self.mint(maps)  # recorded as a tap
-        return self.features(self.fc(self.dropout(self.bn(x)).flatten(1)))
+        self.mint(maps)
+        return self.embedded(x)
 
 
 def open_iresnet(spec: TrainedIResNet, faces: FaceSet, seed: int) -> AuditedModel:
@@ -131,9 +138,8 @@ def train_iresnet(
 def new_iresnet(spec: TrainedIResNet, seed: int, name: str = "iresnet") -> AuditedModel:
     """The architecture with random weights and no head."""
     torch.manual_seed(seed)
-    module = IResNet(
-        spec.widths, spec.blocks, spec.embedding, spec.input_size, spec.dropout,
-        spec.normalisation, spec.amint.weight if spec.amint else None,
-    )  # fmt: skip
+    size = (spec.widths, spec.blocks, spec.embedding, spec.input_size)
+    recipe = (*size, spec.dropout, spec.normalisation)
+    module = AuditableIResNet(spec.amint.weight, *recipe) if spec.amint else IResNet(*recipe)
     taps = (*spec.taps, TAP) if spec.amint else spec.taps
     return AuditedModel(name, module, Preprocess(size=spec.input_size), taps)

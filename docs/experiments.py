@@ -1,0 +1,79 @@
+"""The tables of results.md on the experiments beside the audits: gradients, sources, knowledge."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mint_utils import locations
+from mint_utils.comparing.defences import defence_table
+from mint_utils.comparing.visibility import factor_rungs
+
+TARGETS = ("audited", "untrained_twin", "pixels")
+WHAT_GRADIENTS_KNOW = (  # (method, aad): gradients, and what could explain them
+    ("gradient", "class_gradient"), ("gradient", "mirror_gradient"), ("head_max", "head"),
+    ("head_entropy", "head"), ("vanilla", "combination"), ("vanilla", "pixels"),
+)  # fmt: skip
+
+
+def gradients() -> pd.DataFrame:
+    """AUC of gradients beside what could explain them; ``rho``: Spearman to head_max on test."""
+    report = locations.reports() / "synthetic_gradient"
+    metrics = pd.read_csv(report / "tables" / "metrics.csv", dtype={"seed": str})
+    some = metrics[(metrics["metric"] == "auc") & (metrics["seed"] == "all")]
+    asked = pd.MultiIndex.from_tuples(WHAT_GRADIENTS_KNOW)
+    some = some[pd.MultiIndex.from_frame(some[["method", "aad"]]).isin(asked)]
+    some = some[some["contrast"].isin(["member_vs_external", "member_vs_held_out"])]
+    keys = ["method", "aad", "target"]
+    wide = some.assign(auc=_with_interval(some)).pivot(index=keys, columns="contrast", values="auc")
+    return wide.join(_rho(report)).reset_index().fillna("")
+
+
+def _rho(report: Path) -> pd.Series:
+    scores = pd.read_parquet(report / "tables" / "scores.parquet")
+    test = scores[(scores["split"] == "test") & (scores["seed"] == "all")]
+    test = test[(test["target"] == "audited") & (test["unit_kind"] == "image")]
+    wide = test.pivot(index="unit", columns=["method", "aad"], values="score")
+    rho = wide.corrwith(wide[("head_max", "head")], method="spearman").round(2)
+    rho.index = pd.MultiIndex.from_tuples([(*pair, "audited") for pair in rho.index])
+    return rho.rename_axis(["method", "aad", "target"]).rename("rho")
+
+
+def sources() -> pd.DataFrame:
+    """From source to source: AUC where a detector was fitted, and elsewhere."""
+    found = []
+    for name in ("synthetic_sources", "synthetic_sources_null"):
+        table = pd.read_csv(locations.reports() / name / "tables" / "cross_source.csv")
+        home = table["fitted_on"] == table["tested_on"]
+        own = ~home & (table["tested_on"] == "studio")  # the style of the members themselves
+        keys = ["method", "access", "target"]
+        parts = {
+            "at home": table[home].groupby(keys, sort=False)["auc"].mean(),
+            "elsewhere": table[~home].groupby(keys, sort=False)["auc"].mean(),
+            "at worst": table[~home].groupby(keys, sort=False)["auc"].min(),
+            "strangers in the members' style": table[own].groupby(keys, sort=False)["auc"].mean(),
+        }
+        found.append(pd.DataFrame(parts).round(2).reset_index().assign(scenario=name))
+    return pd.concat(found, ignore_index=True)[["scenario", *found[0].columns[:-1]]]
+
+
+def defences() -> pd.DataFrame:
+    """Recognition and membership by defence."""
+    return defence_table().round(3)
+
+
+def by_value(grid: str, factor: str, contrast: str = "member_vs_external") -> pd.DataFrame:
+    """AUC of the rungs of single images over the values of one key of a grid, mean of its seeds."""
+    rungs = factor_rungs(grid)
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == 1)]
+    is_axis = factor in some
+    known = some["value"].where(some["factor"] == factor, "all") if not is_axis else some[factor]
+    some = some.assign(value=known)
+    wide = some.groupby(["value", "access"], sort=False).agg(
+        audits=("auc", "size"), auc=("auc", "mean"), low=("low", "min"), high=("high", "max"),
+        control=("control_auc", "mean"), methods=("method", lambda x: ", ".join(sorted(set(x)))),
+    )  # fmt: skip
+    return wide.round(2).reset_index().rename(columns={"value": factor.split(".")[-1]})
+
+
+def _with_interval(rows: pd.DataFrame) -> list[str]:
+    return [f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in rows.itertuples()]
