@@ -115,7 +115,7 @@ def _in_words(method: str | None) -> str | None:
         return method
     target, colon, rest = method.rpartition(": ")
     name, _, aad = rest.partition(" on ")
-    where = {"head": "class centres", "outcome": "embeddings"}.get(aad, aad)
+    where = {"head": "class centres", "outcome": "embeddings"}.get(aad, aad.replace("_", " "))
     words = f"{target.replace('_', ' ')}{colon}{METHOD_NAMES.get(name, name.replace('_', ' '))}"
     return f"{words} on {where}" if where else words
 
