@@ -110,7 +110,10 @@ def fit_by_sources(targets: Mapping[str, Activations], faces: FaceSet, scenario:
         for some, target, trial in progress:
             progress.set_postfix_str(f"{trial.method} on {target} {trial.aad}")
             roles = fitted_roles(table, sources, some, scenario.seed)
-            score = scoring.of_target(trial, asked[target], roles)["all"]
+            try:
+                score = scoring.of_target(trial, asked[target], roles)["all"]
+            except ValueError:  # few persons with many photos: too few are left to fit on
+                continue
             found.append(Fit(some, target, trial, _validation_auc(score, roles), score))
     return Fits(table, found)
 

@@ -31,6 +31,7 @@ from tqdm import tqdm
 from mint_utils import locations
 from mint_utils.activations.cluster import connected
 from mint_utils.choices import not_a_choice
+from mint_utils.hidden import told_fingerprint
 from mint_utils.provenance import code_digest
 from mint_utils.scenario.block import Block
 from mint_utils.scenario_file import ScenarioError, load_scenario, portable_name, read_yaml
@@ -138,7 +139,7 @@ def is_done(grid: Grid, cell: Cell) -> bool:
         manifest = json.loads((folder_of(grid) / cell.name / "manifest.json").read_text())
     except (OSError, ValueError):
         return False
-    wanted = load_scenario(grid.base, cell.overrides).fingerprint
+    wanted = told_fingerprint(load_scenario(grid.base, cell.overrides))
     return (manifest["fingerprint"], manifest.get("code")) == (wanted, code_digest())
 
 

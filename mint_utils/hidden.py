@@ -17,6 +17,10 @@ from mint_utils.sources import UnreadableImage
 
 KEYED_BY = 16  # images whose pixels decide the order of the codes
 HIDDEN = "hidden"
+PLACES = {  # keys of a scenario whose values can hold a path or a name, and what stands for them
+    "path": HIDDEN, "weights": HIDDEN, "file": HIDDEN, "head": HIDDEN, "source": HIDDEN,
+    "module": f"{HIDDEN}:{HIDDEN}",
+}  # fmt: skip
 
 
 def coded(table: pd.DataFrame, read: Callable[[str, str], np.ndarray]) -> pd.DataFrame:
@@ -57,11 +61,16 @@ def told(scenario: Scenario) -> dict:
     return _without_names(content) if scenario.report.faces == HIDDEN else content
 
 
+def told_fingerprint(scenario: Scenario) -> str:
+    """The fingerprint of what is told: that of what is hidden would confirm a guess of a name."""
+    return Scenario.model_validate(told(scenario)).fingerprint
+
+
 def _without_names(block: object, key: str = "") -> object:
     if isinstance(block, dict):
         return {name: _without_names(value, name) for name, value in block.items()}
     if key in ("exclude", "held_out_persons"):
         return [HIDDEN] * len(block)
-    if key == "path":
-        return HIDDEN
+    if block is not None and key in PLACES:
+        return PLACES[key]
     return [_without_names(value) for value in block] if isinstance(block, list) else block

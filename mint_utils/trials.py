@@ -14,6 +14,7 @@ from mint_utils.chance import chance
 from mint_utils.faces import FaceSet
 from mint_utils.rivals import RIVALS
 from mint_utils.scenario import Scenario
+from mint_utils.scenario.audit import KNOWN_PERSONS
 
 GRADIENT_ACCESS = {"class_gradient": "head_blind", "mirror_gradient": "activations"}
 BEYOND = ("lira", "rmia")  # rivals that compare the audited model with references
@@ -133,11 +134,16 @@ def detector_samples(faces: FaceSet, scenario: Scenario) -> np.ndarray:
 def _unknown(table: pd.DataFrame, sampled: np.ndarray, scenario: Scenario) -> np.ndarray:
     """bool (n,): images of member persons, outside test, of whom this auditor knows nothing.
 
-    Whole persons are known, in an order that chance gives, until there are images enough.
+    Persons are known in an order that chance gives, as many as have images enough, but four at
+    least; of each about as many images as of the others.
     """
     theirs = (table["role"] != "external") & (table["split"] != "test")
     of_fit = table[(table["role"] == "member") & (table["split"] == "fit") & sampled]
-    order = sorted(of_fit["identity"].unique(), key=lambda p: chance(scenario.seed, "known", p))
-    rank = of_fit["identity"].map({person: place for place, person in enumerate(order)})
-    known = rank.sort_values(kind="stable").index[: scenario.detectors.known_members]
+    wanted, images = scenario.detectors.known_members, of_fit["identity"].value_counts()
+    order = sorted(images.index, key=lambda person: chance(scenario.seed, "known", person))
+    enough = int((images[order].cumsum() < wanted).sum()) + 1
+    persons = order[: max(enough, KNOWN_PERSONS)]
+    some = of_fit[of_fit["identity"].isin(persons)]
+    turn = some.groupby("identity").cumcount()
+    known = turn.sort_values(kind="stable").index[:wanted]
     return (theirs & ~table.index.isin(known)).to_numpy()

@@ -56,6 +56,22 @@ def test_every_tap_and_the_outcome_has_a_number_a_filter(model):
     assert filters(model)["stage1"] == "stage1.0.conv2.weight"  # not the shortcut's
 
 
+def test_layers_that_the_outcome_never_reaches_are_not_asked(model):
+    class Classifier(nn.Module):  # as FaceNet: a layer of classes that does not run
+        def __init__(self):
+            super().__init__()
+            self.backbone, self.logits = model.module, nn.Linear(12, 1000)
+
+        def forward(self, x):
+            return self.backbone(x)
+
+    taps = ("backbone.stage1",)
+    asked = filters(AuditedModel("with classes", Classifier(), Preprocess(SIDE), taps))
+    assert asked == {
+        "backbone.stage1": "backbone.stage1.0.conv2.weight", "outcome": "backbone.fc.weight"
+    }  # fmt: skip
+
+
 def test_the_model_is_as_before(model):
     before = model.digest()
     gradient_vectors(model, prepared(model), "mirror_gradient")

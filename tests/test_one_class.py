@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_scores import Planted, listed, of, planted_scenario, told_apart
+from test_scores import VANILLA, Planted, listed, of, planted_scenario, told_apart
 
 from mint_utils.one_class import distance_from_strangers
 from mint_utils.scenario_file import ScenarioError
@@ -71,7 +71,9 @@ def test_so_many_members_are_known_and_no_more(known):
     assert len(theirs) == known
     assert set(theirs["role"]) <= {"member"}
     assert set(theirs["split"]) <= {"fit"}
-    assert theirs["identity"].nunique() == -(-known // 6)  # whole persons: 6 of 8 photos each
+    persons = theirs["identity"].value_counts()  # with 6 of 8 photos each that were trained on
+    assert len(persons) == (max(4, -(-known // 6)) if known else 0)
+    assert known == 0 or persons.max() - persons.min() <= 1
     before = sampled(everyone, faces)
     assert (some["role"] == "external").sum() == (before["role"] == "external").sum()
     assert (some["split"] == "test").sum() == (before["split"] == "test").sum()
@@ -94,6 +96,15 @@ def test_without_a_known_member_no_detector_is_tried_and_pictures_keep_a_method(
     assert {trial.kind for trial in trials(audited, scenario)} == {"rival"}
     with pytest.raises(ScenarioError, match="known members .* embedding_norm"):
         planted_scenario(**NOBODY_KNOWN | {"rivals": ["one_class"]})
+
+
+def test_too_few_known_members_to_fit_on_are_refused_with_the_least(tmp_path):
+    with pytest.raises(ScenarioError, match="known_members is 5: .* needs 8 images, of 4 persons"):
+        planted_scenario(detectors__known_members=5)
+    scenario = planted_scenario(**VANILLA | {"detectors__known_members": 8, "rivals": []})
+    faces = listed(scenario)
+    audited = {"audited": Planted(faces, by=1.5).stored(tmp_path)}
+    assert len(of(score_images(audited, faces, scenario, tmp_path / "models"), method="vanilla"))
 
 
 def test_strangers_to_fit_on_are_needed_in_the_scenario():

@@ -7,6 +7,7 @@ mirrored image lands from the image.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -46,26 +47,45 @@ def losses_of(model: AuditedModel, wanted: tuple[str, ...]) -> tuple[str, ...]:
 def filters(model: AuditedModel) -> dict[str, str]:
     """By tap, and ``outcome``, the weights whose filters are asked: of the last layer inside it.
 
-    A shortcut's 1 x 1 convolution is asked only where there is no other. ValueError if neither a
-    tap nor the outcome holds a convolution or a linear layer of PyTorch.
+    Only layers that the outcome depends on are asked, and a shortcut's 1 x 1 convolution only
+    where there is no other. ValueError if neither a tap nor the outcome holds a convolution or a
+    linear layer of PyTorch.
     """
-    modules, found = dict(model.module.named_modules()), {}
+    asked, found = _moved(model.module, model.outcome, model.preprocess.size), {}
     for name in (*model.taps, "outcome"):
-        inside = "" if name == "outcome" else name
-        layers = {
-            ".".join(part for part in (inside, below, "weight") if part): layer
-            for below, layer in modules[inside].named_modules()
-            if isinstance(layer, nn.Conv2d | nn.Linear)
-        }
-        wide = [w for w, x in layers.items() if getattr(x, "kernel_size", None) != (1, 1)]
+        inside = "" if name == "outcome" else f"{name}."
+        layers = [layer for layer in asked if f"{layer}.".startswith(inside)]
+        wide = [layer for layer in layers if asked[layer] != (1, 1)]
         if layers:
-            found[name] = (wide or list(layers))[-1]
+            found[name] = f"{(wide or layers)[-1]}.weight".removeprefix(".")
     if not found:
         raise ValueError(
             f"{model.name} has no convolution or linear layer that gradients could be taken of: "
             "leave `gradient` out of detectors.methods"
         )
     return found
+
+
+@lru_cache(maxsize=8)
+def _moved(module: nn.Module, outcome: str, size: int) -> dict[str, tuple | None]:
+    """The layers with filters that the outcome of a trial image depends on: name -> kernel size."""
+    layers = {
+        name: layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.weight.requires_grad
+    }
+    device = next((weight.device for weight in module.parameters()), torch.device("cpu"))
+    blank = torch.linspace(-1, 1, 6 * size * size, device=device).view(2, 3, size, size)
+    weights = [layer.weight for layer in layers.values()]
+    with torch.inference_mode(False), torch.enable_grad(), record(module, [outcome]) as seen:
+        module(blank)
+        total = pooled(seen[outcome]).sum()
+        given = torch.autograd.grad(total, weights, allow_unused=True) if layers else ()
+    return {
+        name: getattr(layer, "kernel_size", None)
+        for (name, layer), gradient in zip(layers.items(), given, strict=True)
+        if gradient is not None
+    }
 
 
 def gradient_vectors(model: AuditedModel, x: torch.Tensor, loss: str) -> dict[str, torch.Tensor]:

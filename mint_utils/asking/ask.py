@@ -58,6 +58,12 @@ def ask(
     model, calibrate = reopen(run.scenario, run.models), _calibrate_faces(run)
     if photos is None:
         photos = reference is not None or _holds_photographs(folder, run, calibrate)
+    if reference is not None and strangers is not None:
+        raise ValueError(
+            "--reference takes faces for being like one photograph, and strangers' faces cannot be "
+            "taken so: their albums would be less alike by that alone. With --strangers say "
+            "--one-person"
+        )
     reader = Reader(run, model, calibrate, photos)
     asked = reader.asked(folder, one_person, reference)
     table = asked.faces.table

@@ -79,6 +79,7 @@ class Strangers:
                     f"{self.folder / row.image_id}: {row.identity} was in the training data of "
                     "this run's model and is no stranger to it. Leave that folder out"
                 )
+        self._refuse_copies()
         sides = [self.table.assign(role="stranger"), asked.assign(role="query")]
         both = pd.concat(sides, ignore_index=True)
         pairs = near_duplicates(both)
@@ -89,6 +90,19 @@ class Strangers:
                 f"{self.folder / image_id} is also among the photographs that are asked about: "
                 "strangers are other persons"
             )
+
+    def _refuse_copies(self) -> None:
+        """Raise ValueError if one photograph stands for two strangers: it would count twice."""
+        owner = self.table.set_index("image_id")["identity"]
+        first = self.table.drop_duplicates("digest").set_index("digest")["image_id"]
+        same = zip(self.table["image_id"], self.table["digest"].map(first), strict=True)
+        pairs = near_duplicates(self.table.assign(role="stranger"))
+        for image_id, other in [*same, *zip(pairs["image_id"], pairs["same_as"], strict=True)]:
+            if owner[image_id] != owner[other]:
+                raise ValueError(
+                    f"{self.folder / image_id} shows the face of {self.folder / other}: a stranger "
+                    "counts once. Leave one of the two folders out"
+                )
 
 
 def strangers_in(

@@ -75,7 +75,7 @@ def recognition_loss(module: nn.Module, criterion: nn.Module, labels: torch.Tens
 
 def changed(x: torch.Tensor, rng: np.random.Generator, spec: TrainedIResNet) -> torch.Tensor:
     """Each image mirrored with probability one half, shifted and scaled by up to ``spec.crop``."""
-    if not spec.flip and not spec.crop:
+    if not len(x) or not (spec.flip or spec.crop):  # DP-SGD now and then draws nobody
         return x
     mirror = np.where(rng.random(len(x)) < 0.5, -1.0, 1.0) if spec.flip else np.ones(len(x))
     size = rng.uniform(1 - spec.crop, 1 + spec.crop, len(x))

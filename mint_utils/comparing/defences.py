@@ -3,6 +3,7 @@
 import pandas as pd
 
 from mint_utils.comparing.visibility import rungs_if_run
+from mint_utils.evidence.rungs import ACCESS
 
 UNDEFENDED = "undefended"
 ASKED = ("member_vs_held_out", "held_out_vs_external")  # was this image used? this person?
@@ -15,8 +16,8 @@ COLUMNS = [
 def defence_table(name: str = "defences") -> pd.DataFrame:
     """One row a question and defence, means over the audits (seeds) that differ in nothing else.
 
-    The rung is that of one photo at the level of access where the undefended model betrays most,
-    the same for all defences: choosing it anew for each would favour the luckiest. ``low`` and
+    The rung is that of one photo for the auditor who is given most, the same for all defences and
+    whatever came out: choosing where most is seen would favour the luckiest. ``low`` and
     ``high`` are the outermost ends of the audits' intervals, ``control_low`` and ``control_high``
     the smallest and the largest AUC of their best controls. ``recognition`` is the verification
     AUC, ``tar`` the TAR at FAR 1 %, both of persons never seen. Where the grid was not run the
@@ -36,10 +37,11 @@ def summed_up(rungs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for contrast in ASKED:
         some = single[single["contrast"] == contrast]
-        base = some[some["defence"] == UNDEFENDED].groupby("access")["auc"].mean()
-        if base.empty:
+        base = set(some.loc[some["defence"] == UNDEFENDED, "access"])
+        given = [access for access in ACCESS if access in base]
+        if not given:
             continue
-        access = base.idxmax()
+        access = given[-1]
         for defence, audits in some[some["access"] == access].groupby("defence", sort=False):
             rows.append({"contrast": contrast, "access": access, "defence": defence}
                         | _over_audits(audits))  # fmt: skip

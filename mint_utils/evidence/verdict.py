@@ -194,9 +194,9 @@ def does_not_prove(verdict: str, assignment: str) -> list[str]:
 
 
 def warnings(
-    skipped: pd.DataFrame, attested_by: str, assignment: str, overrides: dict
+    skipped: pd.DataFrame, attested_by: str, assignment: str, overrides: dict, hidden: bool = False
 ) -> list[str]:
-    """What a reader of the verdict must know about how it came to be.
+    """What a reader of the verdict must know about how it came to be; without names if ``hidden``.
 
     Taught in notebook 05.
     """
@@ -211,5 +211,6 @@ def warnings(
         )
     if overrides:
         changed = ", ".join(f"{key} = {value}" for key, value in overrides.items())
+        changed = f"in {len(overrides)} keys" if hidden else changed
         found.append(f"This run differs from the scenario's file: {changed}.")
     return found

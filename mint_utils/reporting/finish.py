@@ -14,7 +14,7 @@ import yaml
 
 from mint_utils import locations
 from mint_utils.device import describe_device
-from mint_utils.hidden import HIDDEN, told
+from mint_utils.hidden import HIDDEN, told, told_fingerprint
 from mint_utils.provenance import code_digest
 from mint_utils.reporting.executed import tell_parameters, tidied
 from mint_utils.reporting.inputs import inputs_of, sha256
@@ -88,7 +88,7 @@ def _manifest(run: Run, name: str, overrides: dict, seconds: dict[str, float]) -
     return {
         "scenario": told(run.scenario),
         "overrides": overrides if run.scenario.report.faces != HIDDEN else HIDDEN,
-        "fingerprint": run.scenario.fingerprint,
+        "fingerprint": told_fingerprint(run.scenario),
         "code": code_digest(),
         "page": page_digest(),
         "seed": run.scenario.seed,

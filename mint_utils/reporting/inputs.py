@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mint_utils import locations
+from mint_utils.hidden import HIDDEN
 from mint_utils.run import Run, files_named
 from mint_utils.scenario_file import scenario_path
 
@@ -20,11 +21,13 @@ def inputs_of(run: Run, name: str) -> dict:
     scenario = run.scenario
     models = [scenario.audited_model, getattr(scenario.references, "model", None)]
     weights = [file for model in models for file in files_named(model)]
-    return {
-        "scenario": sha256(scenario_path(name)),
-        "faces": face_digests(run.table("face_set")),
-        "weights": {file: sha256(locations.find(file, f"weights {file!r}")) for file in weights},
-    }
+    hashes = {file: sha256(locations.find(file, f"weights {file!r}")) for file in weights}
+    inputs = {"faces": face_digests(run.table("face_set")), "weights": hashes}
+    if scenario.report.faces != HIDDEN:
+        return {"scenario": sha256(scenario_path(name))} | inputs
+    # A hash of the file would confirm a guess of the names in it.
+    numbered = {f"file {place}": sha for place, sha in enumerate(hashes.values(), start=1)}
+    return inputs | {"weights": numbered}
 
 
 def face_digests(images: pd.DataFrame) -> dict[str, dict]:

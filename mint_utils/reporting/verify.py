@@ -105,7 +105,7 @@ def _recomputed_differences(report: Path, manifest: dict) -> list[str]:
     return found + [
         f"verdict.json: {key!r} is not what scores.parquet gives: {again[key]!r}"
         for key in ("verdict", "reason", "sentence")
-        if verdict[key] != again[key]
+        if verdict.get(key) != again[key]
     ]
 
 

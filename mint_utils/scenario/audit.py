@@ -26,6 +26,7 @@ Rival = Literal[
     "amint",
 ]  # fmt: skip
 Control = Literal["untrained_twin", "reference_twin", "pixels"]
+KNOWN_PERSONS, FEWEST_KNOWN = 4, 8  # to fit on some, stop and choose on others
 Method = Literal["vanilla", "cnn", "calibrated", "gradient"]
 
 
@@ -37,6 +38,16 @@ class Detectors(Block):
     epochs: int = Field(60, ge=1)  # at most; stopped early on persons kept inside fit
     samples: int = Field(100_000, ge=10)  # images whose maps are kept, as in the paper
     known_members: int | None = Field(None, ge=0)  # images; 0: no method is fitted on members
+
+    @field_validator("known_members")
+    @classmethod
+    def _enough_to_fit(cls, known):
+        if known and known < FEWEST_KNOWN:
+            raise ValueError(
+                f"known_members is {known}: a detector needs {FEWEST_KNOWN} images, of "
+                f"{KNOWN_PERSONS} persons; 0 asks what can be said without any"
+            )
+        return known
 
     @property
     def fitted(self) -> tuple[Method, ...]:
@@ -141,6 +152,11 @@ class Scenario(Block):
         self._refuse_untwinnable()
         if self.detectors.fitted and self.splits.fit == 0:
             raise ValueError("detectors.methods needs persons to fit on: splits.fit is 0")
+        if "one_class" in self.rivals and getattr(self.audited_model, "amint", None):
+            raise ValueError(
+                "one_class needs strangers, and the head of aMINT was told of those in fit: remove "
+                "one of the two"
+            )
         if "one_class" in self.rivals and self.splits.fit == 0:
             raise ValueError("one_class needs strangers to fit on: splits.fit is 0")
         if not self.detectors.fitted and not self.rivals:
