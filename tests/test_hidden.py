@@ -11,9 +11,10 @@ import yaml
 from conftest import SMALL, drawn_faces
 from PIL import Image
 
+from mint_utils.evidence.verdict import warnings
 from mint_utils.faces import FaceSet, assemble
 from mint_utils.figures.described import SHOW_FACES
-from mint_utils.hidden import coded, told
+from mint_utils.hidden import coded, told, told_fingerprint
 from mint_utils.reporting.verify import differences
 from mint_utils.scenario import SyntheticFaces
 from mint_utils.scenario_file import load_scenario
@@ -94,6 +95,22 @@ def test_a_manifest_tells_neither_persons_nor_paths():
     assert said["faces"][0]["exclude"] == ["hidden", "hidden"], "how many is told"
     shown = scenario.model_copy(update={"report": type(scenario.report)()})
     assert PERSON in json.dumps(told(shown))
+
+
+def test_a_guess_of_a_name_or_a_path_is_not_confirmed():
+    one, other = (
+        load_scenario("synthetic", {"roles.exclude": [name], "report.faces": "hidden"})
+        for name in (PERSON, "Sancho")
+    )
+    assert one.fingerprint != other.fingerprint
+    assert told_fingerprint(one) == told_fingerprint(other)
+    own = {"family": "own", "module": f"/home/{PERSON}/net.py:model", "taps": ["a"],
+           "preprocess": {"size": 32}, "weights": f"/home/{PERSON}/net.safetensors"}  # fmt: skip
+    audited = {"audited_model": own, "controls": ["pixels"], "report.faces": "hidden"}
+    assert PERSON not in json.dumps(told(load_scenario("facenet_casia", audited)))
+    overrides = {"roles.exclude": [PERSON], "seed": 1}
+    said = warnings(pd.DataFrame(), "", "random", overrides, hidden=True)
+    assert said == ["This run differs from the scenario's file: in 2 keys."]
 
 
 # A whole report, of files whose names are hostile as well

@@ -76,6 +76,19 @@ def test_too_few_strangers_are_refused(finished, asked, tmp_path):
         ask(finished.report, asked, strangers=tmp_path / "none")
 
 
+def test_one_face_cannot_stand_for_two_strangers(finished, asked, nineteen):
+    first, second = sorted(nineteen.iterdir())[:2]
+    Image.open(next(first.iterdir())).save(second / "copied.jpg", quality=90)
+    with pytest.raises(ValueError, match="shows the face of .*: a stranger counts once"):
+        ask(finished.report, asked, strangers=nineteen)
+
+
+def test_strangers_are_not_compared_with_faces_chosen_for_their_likeness(finished, asked, nineteen):
+    photograph = next(asked.iterdir())
+    with pytest.raises(ValueError, match="--one-person"):
+        ask(finished.report, asked, reference=photograph, strangers=nineteen)
+
+
 def test_who_cannot_be_read_is_left_out_and_named(finished, asked, nineteen):
     (nineteen / "broken").mkdir()
     (nineteen / "broken" / "a.png").write_text("words")
