@@ -8,7 +8,6 @@ from mint_utils import locations
 from mint_utils.comparing.defences import defence_table
 from mint_utils.comparing.visibility import factor_rungs
 
-TARGETS = ("audited", "untrained_twin", "pixels")
 WHAT_GRADIENTS_KNOW = (  # (method, aad): gradients, and what could explain them
     ("gradient", "class_gradient"), ("gradient", "mirror_gradient"), ("head_max", "head"),
     ("head_entropy", "head"), ("vanilla", "combination"), ("vanilla", "pixels"),
@@ -23,6 +22,9 @@ def gradients() -> pd.DataFrame:
     asked = pd.MultiIndex.from_tuples(WHAT_GRADIENTS_KNOW)
     some = some[pd.MultiIndex.from_frame(some[["method", "aad"]]).isin(asked)]
     some = some[some["contrast"].isin(["member_vs_external", "member_vs_held_out"])]
+    # Roles exchanged over persons leave each person's own photos as they are: no null there.
+    within = (some["target"] == "shuffled_labels") & (some["contrast"] == "member_vs_held_out")
+    some = some[~within]
     keys = ["method", "aad", "target"]
     wide = some.assign(auc=_with_interval(some)).pivot(index=keys, columns="contrast", values="auc")
     return wide.join(_rho(report)).reset_index().fillna("")
@@ -56,6 +58,18 @@ def sources() -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)[["scenario", *found[0].columns[:-1]]]
 
 
+def number_of_sources() -> pd.DataFrame:
+    """AUC on a source that was not fitted on, by the number of sources that were."""
+    file = locations.reports() / "synthetic_sources" / "tables" / "number_of_sources.csv"
+    curve = pd.read_csv(file)
+    unseen = curve[curve["tested"] == "unseen"]
+    keys = ["method", "access", "target"]
+    wide = unseen.assign(auc=_with_interval(unseen, "auc")).pivot(
+        index=keys, columns="sources", values="auc"
+    )
+    return wide.add_suffix(" in fit").reset_index().rename_axis(columns=None)
+
+
 def defences() -> pd.DataFrame:
     """Recognition and membership by defence."""
     return defence_table().round(3)
@@ -75,5 +89,6 @@ def by_value(grid: str, factor: str, contrast: str = "member_vs_external") -> pd
     return wide.round(2).reset_index().rename(columns={"value": factor.split(".")[-1]})
 
 
-def _with_interval(rows: pd.DataFrame) -> list[str]:
-    return [f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in rows.itertuples()]
+def _with_interval(rows: pd.DataFrame, column: str = "value") -> list[str]:
+    triples = rows[[column, "low", "high"]].itertuples(index=False)
+    return [f"{value:.2f} [{low:.2f}, {high:.2f}]" for value, low, high in triples]

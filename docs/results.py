@@ -2,8 +2,8 @@
 
     python docs/results.py
 
-Reads the finished reports of SCENARIOS and the grid `factors`. Nothing in results.md is typed by
-hand but its prose: tests/test_results.py compares it with the tables.
+Reads the finished reports of SCENARIOS, the grids, and what experiments.py names. Nothing in
+results.md is typed by hand but its prose: tests/test_results.py compares it with the tables.
 """
 
 import json
@@ -11,11 +11,14 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+import experiments
 import pandas as pd
 
 from mint_utils import locations
+from mint_utils.comparing.defences import defence_table
 from mint_utils.comparing.visibility import changes, factor_cells, factor_rungs, follows_gap
 from mint_utils.evidence.paper import beside_paper
+from mint_utils.figures.defences import recognition_against_membership
 from mint_utils.figures.grid import rungs_by_gap
 
 HERE = Path(__file__).parent
@@ -98,6 +101,10 @@ def figures(rungs: pd.DataFrame) -> None:
         axes.get_figure(root=True).savefig(
             folder / f"gap_{contrast}.png", dpi=130, bbox_inches="tight", facecolor="white"
         )
+    axes = recognition_against_membership(defence_table())
+    axes.get_figure(root=True).savefig(
+        folder / "gap_defences.png", dpi=130, bbox_inches="tight", facecolor="white"
+    )
 
 
 def main() -> None:
@@ -112,6 +119,13 @@ def main() -> None:
         "CELLS": kept("factors_cells", cells.round(3)),
         "FOLLOWS": kept("factors_follow_the_gap", follows_gap(rungs)),
         "CHANGES": kept("factors_changes", changes(rungs).reset_index()),
+        "GRADIENTS": kept("gradients", experiments.gradients()),
+        "SOURCES": kept("sources", experiments.sources()),
+        "NUMBER": kept("number_of_sources", experiments.number_of_sources()),
+        "DEFENCES": kept("defences", experiments.defences()),
+        "KNOWLEDGE": kept(
+            "knowledge", experiments.by_value("knowledge", "detectors.known_members")
+        ),
     }
     for word, text in tables.items():
         page = page.replace(f"{{{{{word}}}}}", text)
