@@ -41,20 +41,31 @@ def _rho(report: Path) -> pd.Series:
 
 
 def sources() -> pd.DataFrame:
-    """From source to source: AUC where a detector was fitted, and elsewhere."""
-    found = []
+    """From source to source: AUC where a detector was fitted, and elsewhere, with intervals.
+
+    Means over pairs of sources come with the interval of number_of_sources.csv, the worst pair and
+    the mean over strangers in the members' style with those of cross_source.csv (of the mean, its
+    outermost ends).
+    """
+    keys, found = ["method", "access", "target"], []
     for name in ("synthetic_sources", "synthetic_sources_null"):
-        table = pd.read_csv(locations.reports() / name / "tables" / "cross_source.csv")
-        home = table["fitted_on"] == table["tested_on"]
-        own = ~home & (table["tested_on"] == "studio")  # the style of the members themselves
-        keys = ["method", "access", "target"]
+        tables = locations.reports() / name / "tables"
+        curve = pd.read_csv(tables / "number_of_sources.csv")
+        curve = curve[curve["sources"] == 1].set_index(keys)
+        matrix = pd.read_csv(tables / "cross_source.csv")
+        away = matrix[matrix["fitted_on"] != matrix["tested_on"]]
+        own = away[away["tested_on"] == "studio"].groupby(keys, sort=False)  # the members' style
+        worst = away.loc[away.groupby(keys, sort=False)["auc"].idxmin()].set_index(keys)
         parts = {
-            "at home": table[home].groupby(keys, sort=False)["auc"].mean(),
-            "elsewhere": table[~home].groupby(keys, sort=False)["auc"].mean(),
-            "at worst": table[~home].groupby(keys, sort=False)["auc"].min(),
-            "strangers in the members' style": table[own].groupby(keys, sort=False)["auc"].mean(),
+            "at home": curve[curve["tested"] == "seen"],
+            "elsewhere": curve[curve["tested"] == "unseen"],
+            "at worst": worst,
+            "strangers in the members' style": own.agg(
+                {"auc": "mean", "low": "min", "high": "max"}
+            ),
         }
-        found.append(pd.DataFrame(parts).round(2).reset_index().assign(scenario=name))
+        said = {what: pd.Series(_with_interval(p, "auc"), p.index) for what, p in parts.items()}
+        found.append(pd.DataFrame(said).reset_index().assign(scenario=name))
     return pd.concat(found, ignore_index=True)[["scenario", *found[0].columns[:-1]]]
 
 

@@ -1,4 +1,4 @@
-"""What the commands of the command line take, and what the shell's Tab key offers for it."""
+"""What commands take, what the shell's Tab key offers for it, and how a command fails."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,14 @@ import yaml
 
 from mint_utils import locations
 from mint_utils.scenario_file import ScenarioError, scenario_names, tiny_overrides, yaml_mistake
+
+EXPECTED = (ScenarioError, ValueError, FileNotFoundError, NotADirectoryError, OSError)
+
+
+def failure(error: BaseException) -> typer.Exit:
+    """What a command raises after it has said, in red, what went wrong."""
+    typer.secho(f"error: {error}", err=True, fg="red")
+    return typer.Exit(1)
 
 
 def _known_scenarios(incomplete: str) -> list[str]:
@@ -58,44 +66,47 @@ def _asked_again(read):
     return callback
 
 
-Model = Annotated[
-    str,
-    typer.Option(
-        prompt="The model (a file of weights, .onnx, .pt2, or path/to/code.py:function)",
-        help="the audited model",
-        callback=_asked_again("described_model"),
-    ),
-]
+def _question(prompt: str, help: str, read: str | None = None):
+    """An option that `init` asks for; ``read`` of new_scenario.py refuses a wrong answer."""
+    return typer.Option(prompt=prompt, help=help, callback=_asked_again(read) if read else None)
+
+
+_MODEL = "The model (a file of weights, .onnx, .pt2, or path/to/code.py:function)"
+_MEMBERS = "Faces said to be in its training data (one folder a person, train.rec, .csv)"
+_ALIGN = "whether faces have to be found and aligned first"
+Model = Annotated[str, _question(_MODEL, "the audited model", "described_model")]
 Members = Annotated[
-    Path,
-    typer.Option(
-        prompt="Faces said to be in its training data (one folder a person, train.rec, .csv)",
-        help="faces said to be in its training data",
-        callback=_asked_again("described_faces"),
-    ),
+    Path, _question(_MEMBERS, "faces said to be in its training data", "described_faces")
 ]
 Externals = Annotated[
     Path,
-    typer.Option(
-        prompt="Faces of other persons, surely not in it",
-        help="faces surely not in it",
-        callback=_asked_again("described_faces"),
+    _question(
+        "Faces of other persons, surely not in it", "faces surely not in it", "described_faces"
     ),
 ]
 AttestedBy = Annotated[
     str,
-    typer.Option(
-        prompt="Who says that the first were trained on",
-        help="who says which persons are members",
-    ),
+    _question("Who says that the first were trained on", "who says which persons are members"),
 ]
-Align = Annotated[
-    bool,
-    typer.Option(
-        prompt="Are they whole photographs, to be aligned first",
-        help="whether faces have to be found and aligned first",
-    ),
+Align = Annotated[bool, _question("Are they whole photographs, to be aligned first", _ALIGN)]
+
+
+OnePerson = Annotated[bool, typer.Option("--one-person", help="they all show the same person")]
+Photos = Annotated[
+    bool | None,
+    typer.Option("--photos/--aligned", help="find and crop faces, or not  [default: as seen]"),
 ]
+Reference = Annotated[
+    Path | None, typer.Option("--reference", help="a photograph of the person who is meant")
+]
+Strangers = Annotated[
+    Path | None, typer.Option("--strangers", help="others photographed alike: a subfolder a person")
+]
+Page = Annotated[
+    Path | None, typer.Option("--page", help="write the answer as one HTML page as well")
+]
+WithFaces = Annotated[bool, typer.Option("--with-faces", help="show the faces on that page")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="write every number to this file as well")]
 
 
 def overrides(name: str, pairs: list[str] | None, tiny: bool) -> dict:

@@ -7,7 +7,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # These run, show or check a study; they cannot change what a step computes.
 RUNNERS = {
-    "arguments.py", "check.py", "cli.py", "grid.py", "lesson.py", "new_scenario.py", "study.py",
+    "arguments.py", "check.py", "cli.py", "grid.py", "lesson.py", "new_scenario.py",
+    "report_commands.py", "study.py",
     "asking", "comparing", "pages", "reporting", "serving.py", "shell.py",
 }  # fmt: skip
 

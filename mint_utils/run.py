@@ -59,10 +59,9 @@ def steps_of(scenario: Scenario) -> list[str]:
 class Run:
     """A scenario at one step. Products of earlier steps are read, this step's are written."""
 
-    def __init__(self, step: str, scenario: Scenario, code: str | None = None):
-        """``code`` is the digest of the code whose products are looked for; default: of this."""
+    def __init__(self, step: str, scenario: Scenario):
         self.step, self.scenario = step, scenario
-        self._keys = _step_keys(scenario, code or code_digest())
+        self._keys = _step_keys(scenario)
         self.folder = self.folder_of(step)
 
     def folder_of(self, step: str) -> Path:
@@ -133,9 +132,11 @@ class Run:
 
     def activations(self) -> dict[str, Activations]:
         """The activations that notebook 03 recorded, by target."""
-        stores = locations.cache() / "activations"
-        rows = self.table("stores").itertuples(index=False)
-        return {target: Activations(stores / name) for target, name in rows}
+        return {target: Activations(folder) for target, folder in self.stores().items()}
+
+    def stores(self) -> dict[str, Path]:
+        """Where they lie, by target."""
+        return store_folders(self.table("stores"))
 
     @property
     def models(self) -> Path:
@@ -165,6 +166,12 @@ def open_run(step: str, scenario: str, overrides: dict | None = None) -> Run:
     return run
 
 
+def store_folders(stores: pd.DataFrame) -> dict[str, Path]:
+    """From tables/stores.csv (``target``, ``store``) to folders of the cache, by target."""
+    cache = locations.cache() / "activations"
+    return {target: cache / name for target, name in stores.itertuples(index=False)}
+
+
 def _plain(value):
     """NumPy numbers as JSON numbers."""
     if isinstance(value, np.generic):
@@ -172,7 +179,7 @@ def _plain(value):
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def _step_keys(scenario: Scenario, code: str) -> dict[str, str]:
+def _step_keys(scenario: Scenario) -> dict[str, str]:
     content = scenario.model_dump(mode="json")
     stamps = {group: source.stamp() for group, source in open_sources(scenario).items()}
     elsewhere = getattr(scenario.audited_model, "trained_on", None)
@@ -180,7 +187,7 @@ def _step_keys(scenario: Scenario, code: str) -> dict[str, str]:
         stamps["trained on"] = SOURCES[elsewhere.kind](elsewhere, scenario.seed).stamp()
     models = [scenario.audited_model, getattr(scenario.references, "model", None)]
     weights = [_weights_stamp(model) for model in models]
-    keys, before = {}, fingerprint([code, stamps, weights])
+    keys, before = {}, fingerprint([code_digest(), stamps, weights])
     for step, parts in STEPS.items():
         before = fingerprint([before, {part: content[part] for part in sorted(parts)}])
         keys[step] = before

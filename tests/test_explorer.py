@@ -17,7 +17,7 @@ from mint_utils.explorer.selection import Shown, channel_in_words, in_words
 from mint_utils.explorer.serving import app_notebook
 from mint_utils.figures import explorer as figures
 from mint_utils.run import Run
-from mint_utils.scenario_file import load_scenario
+from mint_utils.scenario_file import ScenarioError, load_scenario
 
 
 @pytest.fixture
@@ -169,10 +169,10 @@ def test_what_is_not_there_is_refused_in_words(material, wrong):
 
 
 def test_a_report_that_is_not_there_is_named(beside_tiny):
-    with pytest.raises(
-        FileNotFoundError, match="did you mean 'synthetic'.*mint-study run synthetc"
-    ):
+    with pytest.raises(ScenarioError, match="did you mean 'synthetic'"):
         explorer.open_report("synthetc")
+    with pytest.raises(FileNotFoundError, match="mint-study run lfw.*Finished: synthetic"):
+        explorer.open_report("lfw")
 
 
 def test_a_report_without_its_stores_says_what_to_do(copied):
@@ -180,7 +180,7 @@ def test_a_report_without_its_stores_says_what_to_do(copied):
     with pytest.raises(FileNotFoundError, match="audited.*mint-study run synthetic"):
         explorer.open_report("synthetic")
     (copied.parents[1] / "reports" / "synthetic" / "tables" / "stores.csv").unlink()
-    with pytest.raises(FileNotFoundError, match="earlier version.*mint-study run synthetic"):
+    with pytest.raises(FileNotFoundError, match="stores.csv is missing.*mint-study run synthetic"):
         explorer.open_report("synthetic")
 
 

@@ -66,7 +66,7 @@ def filters(model: AuditedModel) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=1)  # a large model is not kept alive by more than one entry
 def _moved(module: nn.Module, outcome: str, size: int) -> dict[str, tuple | None]:
     """The layers with filters that the outcome of a trial image depends on: name -> kernel size."""
     layers = {

@@ -52,18 +52,18 @@ def ask(
 
     Taught in notebook 09.
     """
-    run = finished_run(report)
-    known = known_images(run.models)
-    rungs = _image_rungs(run)
-    model, calibrate = reopen(run.scenario, run.models), _calibrate_faces(run)
-    if photos is None:
-        photos = reference is not None or _holds_photographs(folder, run, calibrate)
     if reference is not None and strangers is not None:
         raise ValueError(
             "--reference takes faces for being like one photograph, and strangers' faces cannot be "
             "taken so: their albums would be less alike by that alone. With --strangers say "
             "--one-person"
         )
+    run = finished_run(report)
+    known = known_images(run.models)
+    rungs = _image_rungs(run)
+    model, calibrate = reopen(run.scenario, run.models), _calibrate_faces(run)
+    if photos is None:
+        photos = reference is not None or _holds_photographs(folder, run, calibrate)
     reader = Reader(run, model, calibrate, photos)
     asked = reader.asked(folder, one_person, reference)
     table = asked.faces.table
@@ -77,21 +77,18 @@ def ask(
             among = _named_strangers(strangers, folder, reader, one_person, Path(nowhere))
             among.refuse(table, known)
             albums = among.with_enough(albums)
-        albums = _largest(albums)
+        several = once.sum() > 1 and not one_person and reference is None
         of_images = [row for rung in rungs for row in _image_rows(scores, rung, among)]
-        of_folder = []
-        if once.sum() > 1 and not one_person and reference is None:
-            of_folder = [_folder_row(scores, rung, once, folder, among) for rung in rungs]
-        of_person = [_album_row(scores, rung, once, folder, among) for rung in albums]
+        of_folder = [_folder_row(scores, rung, once, folder, among) for rung in rungs if several]
+        of_person = [_album_row(scores, rung, once, folder, among) for rung in _largest(albums)]
+    said = {"images": of_images, "folder": of_folder, "person": of_person}
     return Answer(
+        **{asked_of: pd.DataFrame(rows, columns=COLUMNS) for asked_of, rows in said.items()},
         run=run.scenario.name,
         assignment=run.scenario.assignment,
         left_out=tuple(sorted(set(run.rungs["access"]) - set(ACCESS))),
         path=str(folder),
         one_person=one_person,
-        images=pd.DataFrame(of_images, columns=COLUMNS),
-        folder=pd.DataFrame(of_folder, columns=COLUMNS),
-        person=pd.DataFrame(of_person, columns=COLUMNS),
         skipped=asked.skipped,
         others=asked.others,
         copies=int((~once).sum()),

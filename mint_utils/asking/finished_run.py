@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from mint_utils import one_class
 from mint_utils.detectors import Detector
 from mint_utils.device import describe_device
 from mint_utils.evidence.rungs import scores_of
 from mint_utils.hidden import HIDDEN
-from mint_utils.reporting.finished import report_of
+from mint_utils.reporting.finished import report_of, scenario_of
 from mint_utils.scenario import Scenario
 
 
@@ -70,19 +69,11 @@ class FinishedRun:
 
 def finished_run(report: Path) -> FinishedRun:
     """Open a report. FileNotFoundError, ValueError that say what to do if it cannot be asked."""
-    manifest = report / "manifest.json"
-    if not manifest.is_file():
+    if not (report / "manifest.json").is_file():
         raise FileNotFoundError(
             f"{report} is not a finished report: run `mint-study run {report.name}` first"
         )
-    try:
-        scenario = Scenario.model_validate(json.loads(manifest.read_text())["scenario"])
-    except ValidationError as error:
-        raise ValueError(
-            f"{report} was made by another version of this study: run `mint-study run "
-            f"{report.name}` again"
-        ) from error
-    run = FinishedRun(report, scenario)
+    run = FinishedRun(report, scenario_of(report))
     if not (run.calibrate["role"] == "external").any():
         raise ValueError(
             f"{run.scenario.name} has no calibrate persons to rank anybody among: run it with "

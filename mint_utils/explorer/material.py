@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from mint_utils import locations
 from mint_utils.activations.recorded import Activations
-from mint_utils.choices import not_a_choice
-from mint_utils.comparing.compare import finished_reports
 from mint_utils.evidence.bootstrap import person_weights
 from mint_utils.explorer.channels import effects, ranked
 from mint_utils.faces import FaceSet, resized
 from mint_utils.hidden import HIDDEN
+from mint_utils.reporting.finished import report_of, scenario_of, stores_of
 from mint_utils.run import Run
 from mint_utils.scenario import Scenario
 from mint_utils.sources import open_sources
@@ -134,24 +132,14 @@ def open_report(report: str | Path) -> Material:
     Needs the report and the stores its activations lie in. FileNotFoundError or ValueError that
     says what to do if one of them is not here.
     """
-    folder = Path(report) if (Path(report) / "manifest.json").is_file() else None
-    folder = folder or locations.reports() / str(report)
-    if not (folder / "manifest.json").is_file():
-        known = not_a_choice("report", report, finished_reports())
-        raise FileNotFoundError(f"{known}. For another one: `mint-study run {Path(report).name}`")
-    scenario = _scenario_of(folder)
-    stores = folder / "tables" / "stores.csv"
-    if not stores.is_file():
-        raise FileNotFoundError(
-            f"{folder} does not say where its activations are, an earlier version made it: "
-            f"run `mint-study run {folder.name}` again"
-        )
+    folder = report_of(report)
+    scenario = scenario_of(folder)
     # A person may be called NA.
     table = pd.read_csv(folder / "tables" / "faces.csv", dtype=str, keep_default_na=False)
     faces = FaceSet(table, open_sources(scenario))
     verdict = json.loads((folder / "verdict.json").read_text())["verdict"]
     about = f"{scenario.question} Verdict: {verdict}."
-    return _material(folder.name, scenario, faces, pd.read_csv(stores, dtype=str), about)
+    return _material(folder.name, scenario, faces, stores_of(folder), about)
 
 
 def material_of(run: Run) -> Material:
@@ -160,28 +148,16 @@ def material_of(run: Run) -> Material:
     Taught in notebook 06.
     """
     scenario = run.scenario
-    return _material(scenario.name, scenario, run.faces(), run.table("stores"), scenario.question)
-
-
-def _scenario_of(report: Path) -> Scenario:
-    try:
-        return Scenario.model_validate(
-            json.loads((report / "manifest.json").read_text())["scenario"]
-        )
-    except ValidationError as error:
-        raise ValueError(
-            f"{report} was made by another version of this study: run `mint-study run "
-            f"{report.name}` again"
-        ) from error
+    return _material(scenario.name, scenario, run.faces(), run.stores(), scenario.question)
 
 
 def _material(
-    name: str, scenario: Scenario, faces: FaceSet, stores: pd.DataFrame, about: str
+    name: str, scenario: Scenario, faces: FaceSet, stores: dict[str, Path], about: str
 ) -> Material:
     targets, missing = {}, {}
-    for target, store in stores[["target", "store"]].itertuples(index=False):
+    for target, store in stores.items():
         try:
-            targets[target] = Activations(locations.cache() / "activations" / store)
+            targets[target] = Activations(store)
         except FileNotFoundError:
             missing[target] = (
                 f"the activations of {target} are not in {locations.cache()} any more. Record "

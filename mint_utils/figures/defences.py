@@ -1,11 +1,10 @@
 """The figure of a grid of defences: what each costs, and what it hides."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from mint_utils.comparing.defences import UNDEFENDED
-from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, axes
+from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, axes, panels
 
 QUESTIONS = {
     "member_vs_held_out": "Was this image used?\nmember images against other photos of the person",
@@ -19,19 +18,14 @@ def recognition_against_membership(table: pd.DataFrame) -> Axes:
     Taught in notebook 08.
     """
     asked = [contrast for contrast in QUESTIONS if contrast in set(table["contrast"])]
-    axes(None, 1, 1)  # sets the style
-    plt.close()
-    figure, panels = plt.subplots(
-        1, len(asked), figsize=(0.8 + 5.6 * len(asked), 4.8), sharey=True, squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for contrast, ax in zip(asked, panels[0], strict=True):
+    figure, row = panels(len(asked), 5.6, 4.8, beside=0.8)
+    for contrast, ax in zip(asked, row, strict=True):
         defences_of(table[table["contrast"] == contrast], ax)
         ax.set_title(QUESTIONS[contrast], fontsize=10)
-    panels[0, 0].set_ylabel("membership: AUC, intervals over persons")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
+    row[0].set_ylabel("membership: AUC, intervals over persons")
+    handles, labels = row[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
-    return panels[0, 0]
+    return row[0]
 
 
 def defences_of(some: pd.DataFrame, ax: Axes | None = None) -> Axes:

@@ -1,6 +1,5 @@
 """Figures of a grid of audits: membership against a factor, and against the generalisation gap."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from mint_utils.figures.style import (
     CONTRAST_NAMES,
     axes,
     legend_below,
+    panels,
 )
 
 BASE = "as in the base"
@@ -72,13 +72,8 @@ def rungs_by_axis(rungs: pd.DataFrame, axis: str, contrast: str, k: int = 1) -> 
     some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)].sort_values(axis)
     levels = [access for access in ACCESS_COLOURS if access in set(some["access"])]
     wide = some[axis].min() > 0 and some[axis].max() >= 5 * some[axis].min()
-    axes(None, 1, 1)  # sets the style
-    plt.close()
-    figure, panels = plt.subplots(
-        1, len(levels), figsize=(1.2 + 3.1 * len(levels), 3.9), sharey=True, squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for access, ax in zip(levels, panels[0], strict=True):
+    figure, row = panels(len(levels), 3.1, 3.9)
+    for access, ax in zip(levels, row, strict=True):
         axes(ax)
         part = some[some["access"] == access]
         mean = part.groupby(axis)["auc"].mean()
@@ -95,11 +90,11 @@ def rungs_by_axis(rungs: pd.DataFrame, axis: str, contrast: str, k: int = 1) -> 
         ax.minorticks_off()
         ax.set_title(ACCESS_NAMES[access].replace("\n", " "), fontsize=10)
     figure.suptitle(CONTRAST_NAMES[contrast].replace("\n", " "), fontsize=11)
-    panels[0, 0].set_ylim(min(0.3, some["low"].min() - 0.02), 1.02)
-    panels[0, 0].set_ylabel("AUC with 95 % interval over persons")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
+    row[0].set_ylim(min(0.3, some["low"].min() - 0.02), 1.02)
+    row[0].set_ylabel("AUC with 95 % interval over persons")
+    handles, labels = row[0].get_legend_handles_labels()
     figure.legend(handles[-1:], labels[-1:], loc="outside lower center", frameon=False, fontsize=8)
-    return panels[0, 0]
+    return row[0]
 
 
 def _errors(part: pd.DataFrame) -> list[pd.Series]:

@@ -1,12 +1,18 @@
 """The access ladder: what each level of access and each number of photos buys."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from mint_utils.evidence.verdict import SHOWN
-from mint_utils.figures.style import ACCESS_COLOURS, ACCESS_NAMES, CONTRAST_NAMES, GREY, axes
+from mint_utils.figures.style import (
+    ACCESS_COLOURS,
+    ACCESS_NAMES,
+    CONTRAST_NAMES,
+    GREY,
+    axes,
+    panels,
+)
 
 CONTROL, HOLLOW = "best control of the rung", "hollow: membership is not shown"
 
@@ -17,17 +23,12 @@ def access_ladder(rungs: pd.DataFrame) -> Axes:
     Taught in notebook 05.
     """
     contrasts = list(dict.fromkeys(rungs["contrast"])) or ["member_vs_external"]
-    axes(None, 1, 1)  # sets the style
-    plt.close()
-    figure, panels = plt.subplots(
-        1, len(contrasts), figsize=(1.2 + 3.4 * len(contrasts), 4.6), sharey=True, squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for contrast, ax in zip(contrasts, panels[0], strict=True):
+    figure, row = panels(len(contrasts), 3.4, 4.6)
+    for contrast, ax in zip(contrasts, row, strict=True):
         contrast_ladder(rungs, contrast, ax)
-    panels[0, 0].set_ylabel("AUC with 95 % interval over persons")
+    row[0].set_ylabel("AUC with 95 % interval over persons")
     found: dict[str, object] = {}
-    for ax in panels[0]:
+    for ax in row:
         found |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     in_order = sorted(found, key=lambda label: label in (CONTROL, HOLLOW))
     figure.legend(
@@ -38,7 +39,7 @@ def access_ladder(rungs: pd.DataFrame) -> Axes:
         frameon=False,
         fontsize=8,
     )
-    return panels[0, 0]
+    return row[0]
 
 
 def contrast_ladder(rungs: pd.DataFrame, contrast: str, ax: Axes | None = None) -> Axes:

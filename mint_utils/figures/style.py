@@ -7,6 +7,7 @@ sees no green. tests/test_style.py measures every pair as colour-blind eyes see 
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 GREY = "#666666"  # what is compared with: pixels, the best control, impostors
@@ -94,6 +95,19 @@ def axes(ax: Axes | None, width: float = 7, height: float = 4) -> Axes:
         ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
     sns.despine(ax=ax)
     return ax
+
+
+def panels(count: int, width: float, height: float, beside: float = 1.2) -> tuple[Figure, list]:
+    """A figure and ``count`` axes in a row, each ``width`` inches wide, with one vertical axis.
+
+    ``beside`` is the room for its labels, in inches.
+    """
+    plt.close(axes(None, 1, 1).get_figure(root=True))  # sets the style
+    figure, row = plt.subplots(
+        1, count, figsize=(beside + width * count, height), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    return figure, list(row[0])
 
 
 def legend_below(ax: Axes, columns: int) -> None:

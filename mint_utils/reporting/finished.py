@@ -17,7 +17,7 @@ from mint_utils import locations
 from mint_utils.activations.recorded import Activations
 from mint_utils.choices import not_a_choice
 from mint_utils.detectors import Detector
-from mint_utils.run import Run
+from mint_utils.run import store_folders
 from mint_utils.scenario import Scenario
 from mint_utils.scenario_file import scenario_path
 
@@ -75,14 +75,29 @@ def activations(name: str | Path) -> dict[str, Activations]:
     Raises FileNotFoundError if the cache no longer has them: they are too large for a report.
     """
     report = report_of(name)
+    try:
+        return {target: Activations(folder) for target, folder in stores_of(report).items()}
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"the activations of {report} are not in {locations.cache()}: run "
+            f"`mint-study run {report.name}` again, with --fresh if that finds all done"
+        ) from error
+
+
+def stores_of(report: Path) -> dict[str, Path]:
+    """Where the activations of a report's run lie or lay, by target."""
+    return store_folders(pd.read_csv(_kept(report, "tables/stores.csv"), dtype=str))
+
+
+def scenario_of(report: Path) -> Scenario:
+    """The scenario of a finished report. ValueError if another version of the study made it."""
     manifest = json.loads((report / "manifest.json").read_text())
     try:
-        scenario = Scenario.model_validate(manifest["scenario"])
-        return Run("03_activations", scenario, manifest["code"]).activations()
-    except (ValidationError, FileNotFoundError) as error:
-        raise FileNotFoundError(
-            f"the activations of {report} are not in {locations.cache()}, or were left by another "
-            f"version of this study: run `mint-study run {report.name}` again, it records them anew"
+        return Scenario.model_validate(manifest["scenario"])
+    except ValidationError as error:
+        raise ValueError(
+            f"{report} was made by another version of this study: run `mint-study run "
+            f"{report.name}` again"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -27,7 +28,7 @@ UPRIGHT = {  # by EXIF orientation
 }  # fmt: skip
 
 
-class FileSource:
+class FileSource(ABC):
     """What sources of image files share; a format adds ``listed`` and, where needed, the rest.
 
     An ``image_id`` is the group, a slash, and the file's path under ``root``.
@@ -54,9 +55,9 @@ class FileSource:
     def images(self) -> pd.DataFrame:
         return drawn_persons(self.listed(), self.spec, self.seed)
 
+    @abstractmethod
     def listed(self) -> pd.DataFrame:
         """All images, ``image_id`` and ``identity``, of which ``images`` may draw some persons."""
-        raise NotImplementedError
 
     def lists(self) -> list[Path]:
         """The files that say which images there are and whose, where the format has any."""
