@@ -52,15 +52,10 @@ def ask(
 
     Taught in notebook 09.
     """
-    if reference is not None and strangers is not None:
-        raise ValueError(
-            "--reference takes faces for being like one photograph, and strangers' faces cannot be "
-            "taken so: their albums would be less alike by that alone. With --strangers say "
-            "--one-person"
-        )
+    _refuse_together(reference, strangers)
     run = finished_run(report)
     known = known_images(run.models)
-    rungs = _image_rungs(run)
+    rungs = _image_rungs(run)  # a run that cannot answer says so before anything is read
     model, calibrate = reopen(run.scenario, run.models), _calibrate_faces(run)
     if photos is None:
         photos = reference is not None or _holds_photographs(folder, run, calibrate)
@@ -68,22 +63,15 @@ def ask(
     asked = reader.asked(folder, one_person, reference)
     table = asked.faces.table
     refuse_used(table, known, folder)
-    once = counted(table)
-    albums = _album_rungs(run, int(once.sum())) if one_person else []
     with TemporaryDirectory() as nowhere:
         scores = AskedScores(run, model, asked.faces, Path(nowhere) / "asked")
         among = run
         if strangers:
             among = _named_strangers(strangers, folder, reader, one_person, Path(nowhere))
             among.refuse(table, known)
-            albums = among.with_enough(albums)
-        several = once.sum() > 1 and not one_person and reference is None
-        of_images = [row for rung in rungs for row in _image_rows(scores, rung, among)]
-        of_folder = [_folder_row(scores, rung, once, folder, among) for rung in rungs if several]
-        of_person = [_album_row(scores, rung, once, folder, among) for rung in _largest(albums)]
-    said = {"images": of_images, "folder": of_folder, "person": of_person}
+        said = _said(scores, among, rungs, folder, one_person, reference is not None)
     return Answer(
-        **{asked_of: pd.DataFrame(rows, columns=COLUMNS) for asked_of, rows in said.items()},
+        **said,
         run=run.scenario.name,
         assignment=run.scenario.assignment,
         left_out=tuple(sorted(set(run.rungs["access"]) - set(ACCESS))),
@@ -91,7 +79,7 @@ def ask(
         one_person=one_person,
         skipped=asked.skipped,
         others=asked.others,
-        copies=int((~once).sum()),
+        copies=int((~counted(table)).sum()),
         tested=shown_by_test(table, known, folder),
         faces=asked.faces,
         quality=quality(asked, calibrate),
@@ -100,6 +88,34 @@ def ask(
         strangers=among.persons if strangers else 0,
         strangers_left_out=among.left_out if strangers else (),
     )
+
+
+def _refuse_together(reference: Path | None, strangers: Path | None) -> None:
+    if reference is not None and strangers is not None:
+        raise ValueError(
+            "--reference takes faces for being like one photograph, and strangers' faces cannot be "
+            "taken so: their albums would be less alike by that alone. With --strangers say "
+            "--one-person"
+        )
+
+
+def _said(
+    scores: AskedScores, among, rungs: list[dict], folder: Path, one_person: bool, one_meant: bool
+) -> dict:
+    """Rows of an answer about ``images``, the ``folder`` and the ``person``; COLUMNS.
+
+    A folder is spoken of where its photographs are not all of one person.
+    """
+    run, once = scores.run, counted(scores.faces.table)
+    several = once.sum() > 1 and not one_person and not one_meant
+    albums = _album_rungs(run, int(once.sum())) if one_person else []
+    albums = _largest(among.with_enough(albums) if among is not run else albums)
+    said = {
+        "images": [row for rung in rungs for row in _image_rows(scores, rung, among)],
+        "folder": [_folder_row(scores, r, once, folder, among) for r in rungs if several],
+        "person": [_album_row(scores, r, once, folder, among) for r in albums],
+    }
+    return {about: pd.DataFrame(rows, columns=COLUMNS) for about, rows in said.items()}
 
 
 def _named_strangers(
