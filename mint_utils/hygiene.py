@@ -42,7 +42,7 @@ def inspect(faces: FaceSet) -> Inspection:
     Taught in notebook 01.
     """
     digests, perceptual, skipped = [], [], []
-    for row in tqdm(range(len(faces)), desc="reading faces", unit="image", delay=1):
+    for row in tqdm(range(len(faces)), desc="reading faces", unit="image"):
         try:
             image = faces.read(row)
             digests.append(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest())

@@ -72,6 +72,17 @@ def test_layers_that_the_outcome_never_reaches_are_not_asked(model):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_channels_last_weights_as_recording_has_them_change_nothing(model, loss):
+    """Backward passes through them in evaluation damage memory: they must not be what is used."""
+    x = prepared(model, 5)
+    plain = gradient_vectors(model, x, loss)
+    model.module.to(memory_format=torch.channels_last)
+    x = x.contiguous(memory_format=torch.channels_last)
+    for tap, lengths in gradient_vectors(model, x, loss).items():
+        assert torch.allclose(lengths, plain[tap], atol=1e-2), tap
+
+
 def test_the_model_is_as_before(model):
     before = model.digest()
     gradient_vectors(model, prepared(model), "mirror_gradient")

@@ -57,7 +57,7 @@ def filters(model: AuditedModel) -> dict[str, str]:
         layers = [layer for layer in asked if f"{layer}.".startswith(inside)]
         wide = [layer for layer in layers if asked[layer] != (1, 1)]
         if layers:
-            found[name] = f"{(wide or layers)[-1]}.weight".removeprefix(".")
+            found[name] = _weight_of((wide or layers)[-1])
     if not found:
         raise ValueError(
             f"{model.name} has no convolution or linear layer that gradients could be taken of: "
@@ -72,20 +72,39 @@ def _moved(module: nn.Module, outcome: str, size: int) -> dict[str, tuple | None
     layers = {
         name: layer
         for name, layer in module.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.weight.requires_grad
+        if isinstance(layer, nn.Conv2d | nn.Linear)
     }
-    device = next((weight.device for weight in module.parameters()), torch.device("cpu"))
-    blank = torch.linspace(-1, 1, 6 * size * size, device=device).view(2, 3, size, size)
-    weights = [layer.weight for layer in layers.values()]
-    with torch.inference_mode(False), torch.enable_grad(), record(module, [outcome]) as seen:
-        module(blank)
-        total = pooled(seen[outcome]).sum()
-        given = torch.autograd.grad(total, weights, allow_unused=True) if layers else ()
+    weights = _weights(module)
+    chosen = {name: weights.pop(name) for name in map(_weight_of, layers)}
+    any_weight = next(iter(chosen.values()), torch.zeros(1))
+    trial = torch.linspace(-1, 1, 6 * size * size).view(2, 3, size, size).to(any_weight.device)
+
+    def outcome_of(chosen: dict) -> torch.Tensor:
+        with record(module, [outcome], pooled) as seen:
+            functional_call(module, weights | chosen, (trial,))
+        return seen[outcome].square().sum()
+
+    with torch.inference_mode(False), torch.enable_grad():
+        given = grad(outcome_of)(chosen) if chosen else {}
     return {
         name: getattr(layer, "kernel_size", None)
-        for (name, layer), gradient in zip(layers.items(), given, strict=True)
-        if gradient is not None
+        for name, layer in layers.items()
+        if given[_weight_of(name)].any()
     }
+
+
+def _weight_of(layer: str) -> str:
+    return f"{layer}.weight".removeprefix(".")
+
+
+def _weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and buffers, apart from the module's own and in the plain layout.
+
+    Backward passes through channels-last weights in evaluation damage memory (torch 2.14, CPU).
+    """
+    both = dict(module.named_parameters()) | dict(module.named_buffers())
+    plain = torch.contiguous_format  # clone, as a 1 x 1 weight is "contiguous" in either layout
+    return {name: value.detach().clone(memory_format=plain) for name, value in both.items()}
 
 
 def gradient_vectors(model: AuditedModel, x: torch.Tensor, loss: str) -> dict[str, torch.Tensor]:
@@ -94,9 +113,8 @@ def gradient_vectors(model: AuditedModel, x: torch.Tensor, loss: str) -> dict[st
     ``x`` (B, 3, s, s) is preprocessed; ``loss`` a name of LOSSES. Nothing of the module changes.
     """
     module, asked = model.module, filters(model)
-    weights = dict(module.named_parameters()) | dict(module.named_buffers())
-    chosen = {name: weights[name].detach() for name in set(asked.values())}
-    rest = {name: value.detach() for name, value in weights.items() if name not in chosen}
+    rest = _weights(module)
+    chosen = {name: rest.pop(name) for name in set(asked.values())}
 
     def loss_of(chosen: dict, image: torch.Tensor) -> torch.Tensor:
         def outcome_of(images: torch.Tensor) -> torch.Tensor:
@@ -111,7 +129,9 @@ def gradient_vectors(model: AuditedModel, x: torch.Tensor, loss: str) -> dict[st
         return {name: value.flatten(1).norm(dim=1) for name, value in found.items()}
 
     with torch.inference_mode(False), torch.enable_grad():
-        found = vmap(lengths, in_dims=(None, 0), chunk_size=AT_ONCE)(chosen, x.clone())
+        found = vmap(lengths, in_dims=(None, 0), chunk_size=AT_ONCE)(
+            chosen, x.clone(memory_format=torch.contiguous_format)
+        )
     return {
         tap: found[name].clamp_min(SMALLEST).log10().float().cpu() for tap, name in asked.items()
     }
