@@ -2,137 +2,141 @@
 
     python docs/results.py
 
-Reads the finished reports of SCENARIOS, the grids, and what experiments.py names. Nothing in
-results.md is typed by hand but its prose: tests/test_results.py compares it with the tables.
+A table whose reports are not all here stays as it was, and its line in tables/written.csv says of
+when it is. Nothing in results.md is typed by hand but its prose: tests/test_results.py compares
+it with the tables.
 """
 
 import json
 import shutil
-from datetime import date
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import experiments
 import pandas as pd
+from audit_tables import SCENARIOS, audits, paper_tables
+from matplotlib.axes import Axes
 
 from mint_utils import locations
 from mint_utils.comparing.defences import defence_table
 from mint_utils.comparing.visibility import changes, factor_cells, factor_rungs, follows_gap
-from mint_utils.evidence.paper import beside_paper
+from mint_utils.figures.cross import model_to_model
 from mint_utils.figures.defences import recognition_against_membership
-from mint_utils.figures.grid import rungs_by_gap
+from mint_utils.figures.grid import rungs_by_axis, rungs_by_gap
 
-HERE = Path(__file__).parent
-SCENARIOS = (
-    "synthetic", "lfw", "lfw_reference", "lfw_swapped", "synthetic_null", "synthetic_shift",
-    "lfw_vs_glint", "facenet_casia",
-)  # fmt: skip
-DRAWN = ("synthetic", "lfw")  # whose ladders are shown; a ladder has no photographs
-PAPER = {"synthetic": "same source", "synthetic_shift": "two sources"}
-TAPS = ("stage1", "stage2", "stage3", "stage4")
-COLUMNS = [
-    "scenario", "contrast", "k", "access", "method", "auc", "interval", "control_auc", "p_holm",
-    "verdict",
-]  # fmt: skip
-TARGETS = {"audited": "", "untrained_twin": ", untrained", "pixels": ", pixels"}
+TABLES, FIGURES = (Path(__file__).parent / name for name in ("tables", "figures"))
+PAGE = Path(__file__).parent / "results.md"
+LADDERS = ("synthetic", "lfw")  # whose ladders are shown; a ladder has no photographs
 
 
-def reports() -> list[str]:
-    """The scenarios of SCENARIOS that have a report."""
-    return [name for name in SCENARIOS if (locations.reports() / name / "verdict.json").is_file()]
+@dataclass(frozen=True)
+class Table:
+    """A table of the page, in place of ``{{name}}``, and the reports that it is made from."""
 
+    name: str
+    make: Callable[[], pd.DataFrame]
+    scenarios: tuple[str, ...] = ()
+    grid: str = ""
 
-def audits() -> pd.DataFrame:
-    """Every rung of single images and of albums of four, a row each."""
-    found = []
-    for name in reports():
-        rungs = pd.read_csv(locations.reports() / name / "tables" / "rungs.csv")
-        found.append(rungs[rungs["k"].isin([1, 4])].assign(scenario=name))
-    table = pd.concat(found, ignore_index=True)
-    interval = table[["low", "high"]].round(2).astype(str).agg(" to ".join, axis=1)
-    table = table.assign(interval=interval).round({"auc": 2, "control_auc": 2})
-    table["p_holm"] = [float(f"{p:.1g}") for p in table["p_holm"]]
-    return table[COLUMNS]
+    def manifests(self) -> list[dict]:
+        """Of every report that the table needs; empty if one is missing."""
+        reports = [locations.reports() / name for name in self.scenarios]
+        if self.grid:
+            folder = locations.reports() / "_grids" / self.grid
+            reports += [file.parent for file in sorted(folder.glob("*/verdict.json"))]
+        files = [report / "manifest.json" for report in reports]
+        return [json.loads(f.read_text()) for f in files] if all(map(Path.is_file, files)) else []
 
-
-def paper_tables() -> pd.DataFrame:
-    """Accuracy of Vanilla and CNN MINT by tap, from one source and from two, beside the paper's."""
-    sides = []
-    for name, words in PAPER.items():
-        rows = pd.read_csv(locations.reports() / name / "tables" / "paper_rows.csv")
-        rows = rows.set_index("aad").reindex([*TAPS, "outcome", "combination", "pixels"])
-        named = {
-            f"{method}, {target}": f"{method}, {words}{short}"
-            for method in ("vanilla", "cnn")
-            for target, short in TARGETS.items()
-            if f"{method}, {target}" in rows and rows[f"{method}, {target}"].notna().any()
+    def written(self) -> dict:
+        """Write the table; what its line of written.csv says."""
+        self.make().to_csv(TABLES / f"{self.name}.csv", index=False)
+        known = self.manifests()
+        return {
+            "table": self.name,
+            "reports": f"grid {self.grid}" if self.grid else ", ".join(self.scenarios),
+            "audits": len(known),
+            "seeds": ", ".join(sorted({str(one["seed"]) for one in known})),
+            "computed": max(one["created"] for one in known)[:10],
+            "commit": ", ".join(sorted({(one["commit"] or "none")[:7] for one in known})),
         }
-        sides.append(rows[list(named)].rename(columns=named))
-    table = pd.concat(sides, axis=1).round(2).astype(object)
-    return beside_paper(table.where(table.notna(), "").reset_index(), TAPS)
+
+
+ALL = (
+    Table("audits", audits, SCENARIOS),
+    Table("paper", paper_tables, ("synthetic", "synthetic_shift")),
+    Table("factors_cells", lambda: factor_cells().round(3), grid="factors"),
+    Table("factors_follow_the_gap", lambda: follows_gap(factor_rungs()), grid="factors"),
+    Table("factors_changes", lambda: changes(factor_rungs()).reset_index(), grid="factors"),
+    Table("gradients", experiments.gradients, ("synthetic_gradient",)),
+    Table("sources", experiments.sources, ("synthetic_sources", "synthetic_sources_null")),
+    Table("number_of_sources", experiments.number_of_sources, ("synthetic_sources",)),
+    Table("models", experiments.models, ("synthetic_swapped",)),
+    Table("samples", experiments.samples, grid="samples"),
+    Table("amint", experiments.amint, grid="amint"),
+    Table("defences", experiments.defences, grid="defences"),
+    Table("knowledge", experiments.knowledge, grid="knowledge"),
+)
 
 
 def markdown(table: pd.DataFrame) -> str:
     """A table in Markdown, numbers as they are in the CSV."""
-    rows = [
-        table.columns.tolist(),
-        ["---"] * table.shape[1],
-        *table.astype(str).to_numpy().tolist(),
-    ]
+    rows = [table.columns.tolist(), ["---"] * table.shape[1], *table.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
-def kept(name: str, table: pd.DataFrame) -> str:
-    """Write tables/NAME.csv; gives it in Markdown."""
-    file = HERE / "tables" / f"{name}.csv"
-    file.parent.mkdir(exist_ok=True)
-    table.to_csv(file, index=False)
-    return markdown(pd.read_csv(file, dtype=str, keep_default_na=False))
+def read(name: str) -> pd.DataFrame:
+    """A table as text, to the letter."""
+    return pd.read_csv(TABLES / f"{name}.csv", dtype=str, keep_default_na=False)
 
 
-def figures(rungs: pd.DataFrame) -> None:
-    folder = HERE / "figures"
-    folder.mkdir(exist_ok=True)
-    for name in DRAWN:
-        if name in reports():
+def keep_provenance(lines: list[dict]) -> None:
+    """Put ``lines`` in the place of those of the same tables in written.csv."""
+    file, order = TABLES / "written.csv", [table.name for table in ALL]
+    known = read("written") if file.is_file() else pd.DataFrame(columns=["table"])
+    now = pd.DataFrame(lines, columns=list(lines[0]) if lines else known.columns)
+    both = pd.concat([known[~known["table"].isin(now["table"])], now])
+    both.sort_values("table", key=lambda names: names.map(order.index)).to_csv(file, index=False)
+
+
+def keep_figures(fresh: set[str]) -> None:
+    """Draw what the ``fresh`` tables are of."""
+    if "audits" in fresh:
+        for name in LADDERS:
             ladder = locations.reports() / name / "figures" / "05_access_ladder.png"
-            shutil.copyfile(ladder, folder / f"{name}_ladder.png")
-    for contrast in ("member_vs_held_out", "held_out_vs_external"):
-        axes = rungs_by_gap(rungs, contrast)
-        axes.get_figure(root=True).savefig(
-            folder / f"gap_{contrast}.png", dpi=130, bbox_inches="tight", facecolor="white"
-        )
-    axes = recognition_against_membership(defence_table())
+            shutil.copyfile(ladder, FIGURES / f"{name}_ladder.png")
+    if "factors_cells" in fresh:
+        for contrast in ("member_vs_held_out", "held_out_vs_external"):
+            keep_figure(f"gap_{contrast}", rungs_by_gap(factor_rungs(), contrast))
+    if "defences" in fresh:
+        keep_figure("gap_defences", recognition_against_membership(defence_table()))
+    if "samples" in fresh:
+        rungs = factor_rungs("samples")
+        keep_figure("samples", rungs_by_axis(rungs, "detectors.samples", "member_vs_external"))
+    if "models" in fresh:
+        report = locations.reports() / "synthetic_swapped"
+        keep_figure("models", model_to_model(pd.read_csv(report / "tables" / "cross_model.csv")))
+
+
+def keep_figure(name: str, axes: Axes) -> None:
     axes.get_figure(root=True).savefig(
-        folder / "gap_defences.png", dpi=130, bbox_inches="tight", facecolor="white"
+        FIGURES / f"{name}.png", dpi=130, bbox_inches="tight", facecolor="white"
     )
 
 
 def main() -> None:
-    rungs, cells = factor_rungs(), factor_cells()
-    figures(rungs)
-    seeds = sorted(cells["seed"].unique().tolist())
-    manifest = json.loads((locations.reports() / reports()[0] / "manifest.json").read_text())
-    page = (HERE / "results.template.md").read_text()
-    tables = {
-        "AUDITS": kept("audits", audits()),
-        "PAPER": kept("paper", paper_tables()),
-        "CELLS": kept("factors_cells", cells.round(3)),
-        "FOLLOWS": kept("factors_follow_the_gap", follows_gap(rungs)),
-        "CHANGES": kept("factors_changes", changes(rungs).reset_index()),
-        "GRADIENTS": kept("gradients", experiments.gradients()),
-        "SOURCES": kept("sources", experiments.sources()),
-        "NUMBER": kept("number_of_sources", experiments.number_of_sources()),
-        "DEFENCES": kept("defences", experiments.defences()),
-        "KNOWLEDGE": kept(
-            "knowledge", experiments.by_value("knowledge", "detectors.known_members")
-        ),
-    }
-    for word, text in tables.items():
-        page = page.replace(f"{{{{{word}}}}}", text)
-    said = (
-        f"Written {date.today()}; audits with seed {manifest['seed']}, the grid with seeds {seeds}."
-    )
-    (HERE / "results.md").write_text(page.replace("{{WHEN}}", said))
+    lines = []
+    for table in ALL:
+        if table.manifests():
+            lines.append(table.written())
+        else:
+            print(f"{table.name}: not all of its reports are here, left as it was")
+    keep_provenance(lines)
+    keep_figures({line["table"] for line in lines})
+    page = PAGE.with_suffix(".template.md").read_text()
+    for name in [*(table.name for table in ALL), "written"]:
+        page = page.replace(f"{{{{{name}}}}}", markdown(read(name)))
+    PAGE.write_text(page)
 
 
 if __name__ == "__main__":

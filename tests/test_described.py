@@ -1,11 +1,13 @@
 """Every figure that a notebook keeps is described for whoever cannot see it."""
 
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from mint_utils.figures.described import DESCRIPTIONS, SHOW_FACES, description
+from mint_utils.comparing import compare
+from mint_utils.figures.described import COMPARED, DESCRIPTIONS, SHOW_FACES, description
 from mint_utils.locations import NOTEBOOKS
 
 CELLS = [
@@ -19,6 +21,14 @@ CELLS = [
 def test_every_figure_of_the_notebooks_has_a_description_and_no_other():
     kept = {name for cell in CELLS for name in re.findall(r'save_figure\("(\w+)"', cell)}
     assert kept == set(DESCRIPTIONS)
+
+
+def test_every_figure_of_several_audits_is_described_and_no_other():
+    written = [*CELLS, Path(compare.__file__).read_text()]
+    calls = [re.findall(r"(?<!def )keep_figure\([^,]+, (\w+)", text) for text in written]
+    drawn = {name for found in calls for name in found}
+    drawn = drawn - {"CROSSED"}  # CROSSED[name]
+    assert drawn | {draw.__name__ for draw in compare.CROSSED.values()} == set(COMPARED)
 
 
 def test_figures_that_draw_faces_are_known_as_such():

@@ -1,11 +1,13 @@
 """Finished reports side by side: what notebook 07 shows."""
 
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.display import HTML
+from IPython import get_ipython
+from IPython.display import HTML, display
 from matplotlib.axes import Axes
 
 from mint_utils import locations
@@ -20,6 +22,7 @@ from mint_utils.comparing.grid_tables import (
 from mint_utils.comparing.linked import linked_heat_map, linked_table, report_address
 from mint_utils.figures.compare import rungs_heat_map
 from mint_utils.figures.cross import by_number_of_sources, model_to_model, source_to_source
+from mint_utils.figures.described import description
 from mint_utils.figures.grid import rungs_by_axis, rungs_by_factor, rungs_by_gap
 
 CROSSED = {  # table of a report -> its figure
@@ -81,9 +84,7 @@ def keep_heat_map(rungs: pd.DataFrame, contrast: str, photos: tuple[int, ...] = 
     Taught in notebook 07.
     """
     some = rungs[rungs["k"].isin(photos)]
-    axes = rungs_heat_map(some, contrast)
-    keep_figure(f"{contrast}_heat_map", axes)
-    plt.close(axes.get_figure(root=True))
+    keep_figure(f"{contrast}_heat_map", rungs_heat_map, some, contrast, shown=False)
     return linked_heat_map(some, contrast)
 
 
@@ -100,9 +101,7 @@ def keep_crossed(name: str) -> HTML:
         table = pd.read_csv(file) if file.is_file() else pd.DataFrame()
         if table.empty:
             continue
-        axes = CROSSED[name](table)
-        axes.get_figure(root=True).suptitle(scenario, fontsize=11, fontweight="bold")
-        keep_figure(f"{name}_{scenario}", axes)
+        keep_figure(f"{name}_{scenario}", CROSSED[name], table, title=scenario)
         table.insert(0, "scenario", scenario)
         found.append(table)
     if not found:
@@ -129,11 +128,11 @@ def keep_grids() -> HTML:
         for contrast in dict.fromkeys(rungs["contrast"]):
             for axis in curves:
                 along = f"{name}_{contrast}_by_{axis.split('.')[-1]}"
-                keep_figure(along, rungs_by_axis(rungs, axis, contrast))
+                keep_figure(along, rungs_by_axis, rungs, axis, contrast)
             if not curves:
-                keep_figure(f"{name}_{contrast}", rungs_by_factor(rungs, contrast))
+                keep_figure(f"{name}_{contrast}", rungs_by_factor, rungs, contrast)
             if rungs["gap"].notna().any():
-                keep_figure(f"{name}_{contrast}_by_gap", rungs_by_gap(rungs, contrast))
+                keep_figure(f"{name}_{contrast}_by_gap", rungs_by_gap, rungs, contrast)
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["cell"])
     return linked_table(table, addresses)
 
@@ -149,11 +148,22 @@ def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def keep_figure(name: str, axes: Axes) -> None:
-    """Write reports/_compare/figures/NAME.png.
+def keep_figure(
+    name: str, draw: Callable[..., Axes], *drawn, title: str = "", shown: bool = True
+) -> None:
+    """Write ``draw(*drawn)`` as reports/_compare/figures/NAME.png, and show it.
+
+    Whoever cannot see it is told what ``draw`` draws (figures/described.py).
 
     Taught in notebook 07.
     """
+    described = description(draw.__name__)
+    figure = draw(*drawn).get_figure(root=True)
+    plt.close(figure)  # shown here, with its description, or not at all
+    if title:
+        figure.suptitle(title, fontsize=11, fontweight="bold")
     file = locations.reports() / "_compare" / "figures" / f"{name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
-    axes.get_figure(root=True).savefig(file, dpi=160, bbox_inches="tight", facecolor="white")
+    figure.savefig(file, dpi=160, bbox_inches="tight", facecolor="white")
+    if shown and get_ipython() is not None:
+        display(figure, metadata={"image/png": {"alt": described}})

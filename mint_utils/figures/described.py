@@ -1,7 +1,8 @@
-"""What every figure of a report draws, for whoever cannot see it; and which of them show faces.
+"""What every figure draws, for whoever cannot see it; and which of them show faces.
 
 A caption says what to conclude. A description says what there is to be seen, whatever came out:
-the numbers are in the tables of the report.
+the numbers are in the tables beside it. A figure of a report goes by its own name, one of several
+audits by the name of the function that draws it.
 """
 
 from mint_utils.choices import not_a_choice
@@ -46,11 +47,34 @@ DESCRIPTIONS = {
     "map_of_embeddings": "A cloud of points, one an image, in the two directions in which "
     "embeddings vary most, in the colours of the roles.",
 }  # fmt: skip
+COMPARED = {  # function -> what it draws
+    "rungs_by_scenario": "A row for each scenario with one point and horizontal interval a level "
+    "of access; grey diamonds are the best controls, a dotted line is chance.",
+    "rungs_heat_map": "A table of AUCs, a row a scenario and a column a rung, in orange below and "
+    "blue above one half; each cell has its interval, its verdict's mark and its best control.",
+    "source_to_source": "Square tables of AUCs, the source fitted on in rows and the source tested "
+    "on in columns, for the audited model and its controls side by side; frames on the diagonal.",
+    "by_number_of_sources": "One panel a rung: lines of AUC with vertical intervals over the "
+    "number of sources fitted on; full points for sources that were not fitted on, hollow ones "
+    "for those that were.",
+    "model_to_model": "Tables of AUCs, a row a pair of models and a column a kind of data: fitted "
+    "and tested on one model, on another with channels as they come, with channels matched, and "
+    "the controls.",
+    "rungs_by_axis": "One panel a level of access: a line of AUC with vertical intervals along the "
+    "values of one setting, the best controls as grey diamonds beside it.",
+    "rungs_by_factor": "A row for each changed setting with one point and horizontal interval an "
+    "audit, in the colour of what the auditor is given; a dotted line is chance.",
+    "rungs_by_gap": "Points with vertical intervals, one an audit and level of access: AUC over "
+    "the generalisation gap, above or along a dotted line at one half.",
+    "recognition_against_membership": "Two panels, images and persons: a named point with a "
+    "vertical interval for each defence, the AUC of membership over what the model recognises.",
+}  # fmt: skip
 
 
 def description(name: str) -> str:
     """What the figure ``name`` draws. Raises ValueError, with near names, if nobody wrote it."""
-    if name not in DESCRIPTIONS:
-        known = not_a_choice("figure", name, DESCRIPTIONS)
-        raise ValueError(f"{known}. A new figure needs a line in figures/described.py")
-    return DESCRIPTIONS[name]
+    known = DESCRIPTIONS | COMPARED
+    if name not in known:
+        refused = not_a_choice("figure", name, known)
+        raise ValueError(f"{refused}. A new figure needs a line in figures/described.py")
+    return known[name]
