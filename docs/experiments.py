@@ -1,17 +1,22 @@
-"""The tables of results.md on the experiments beside the audits: gradients, sources, knowledge."""
+"""The tables of results.md on the experiments beside the audits.
 
+Gradients, sources, models, samples, aMINT, defences, knowledge.
+"""
+
+import json
 from pathlib import Path
 
 import pandas as pd
 
 from mint_utils import locations
 from mint_utils.comparing.defences import defence_table
-from mint_utils.comparing.visibility import factor_rungs
+from mint_utils.comparing.visibility import factor_cells, factor_rungs
 
 WHAT_GRADIENTS_KNOW = (  # (method, aad): gradients, and what could explain them
     ("gradient", "class_gradient"), ("gradient", "mirror_gradient"), ("head_max", "head"),
     ("head_entropy", "head"), ("vanilla", "combination"), ("vanilla", "pixels"),
 )  # fmt: skip
+TARGETS = {"audited": "the head", "untrained_twin": "a twin's", "pixels": "pixels"}
 
 
 def gradients() -> pd.DataFrame:
@@ -84,6 +89,68 @@ def number_of_sources() -> pd.DataFrame:
 def defences() -> pd.DataFrame:
     """Recognition and membership by defence."""
     return defence_table().round(3)
+
+
+def models() -> pd.DataFrame:
+    """From model to model: AUC on a model fitted on, and on others by how their channels came.
+
+    Means over pairs in both directions with the outermost ends of their intervals. ``other``: the
+    model that was trained on exactly the other half, so that every role is turned round, or
+    references, whose members have nothing to do with the roles of the audited model.
+    """
+    report = locations.reports() / "synthetic_swapped"
+    table = pd.read_csv(report / "tables" / "cross_model.csv")
+    itself = table[table["fitted_on"] == table["tested_on"]]
+    pairs = table[table["fitted_on"] != table["tested_on"]]
+    names = pairs["fitted_on"].where(pairs["fitted_on"] != "audited", pairs["tested_on"])
+    pairs = pairs.assign(other=names.str.split(".").str[0])
+    keys, found = ["method", "aad"], []
+    for other, some in pairs.groupby("other", sort=False):
+        models = some["network"] == some["tested_on"]
+        parts = {
+            "the model itself": itself[itself["network"] == itself["tested_on"]],
+            "another, as it comes": some[models & some["channels"].isin(["unmatched", "none"])],
+            "another, channels matched": some[models & (some["channels"] == "matched")],
+            "the roles on the untrained twin": some[some["network"] == "untrained_twin"],
+            "the roles on pixels": some[some["network"] == "pixels"],
+        }
+        means = {what: _mean_with_ends(part, keys) for what, part in parts.items()}
+        found.append(pd.DataFrame(means).reset_index().assign(other=other))
+    return pd.concat(found)[["other", *keys, *parts]].fillna("")
+
+
+def _mean_with_ends(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
+    asked = {"auc": "mean", "low": "min", "high": "max"}
+    some = rows.dropna(subset="auc").groupby(keys, sort=False).agg(asked)
+    return pd.Series(_with_interval(some, "auc"), some.index, dtype=object)
+
+
+def samples() -> pd.DataFrame:
+    """AUC by the number of images that detectors were fitted and tested on."""
+    return by_value("samples", "detectors.samples")
+
+
+def amint() -> pd.DataFrame:
+    """A row an audit: what the MINT head costs, and its AUC evaluated wrongly and rightly.
+
+    ``weight`` is that of the MINT loss; 0: the head looks on and changes nothing.
+    """
+    found = []
+    for _, cell in factor_cells("amint").iterrows():
+        report = locations.reports() / "_grids" / "amint" / cell["cell"]
+        spec = json.loads((report / "manifest.json").read_text())["scenario"]["audited_model"]
+        table = pd.read_csv(report / "tables" / "amint.csv")
+        names = [f"{evaluation}, {TARGETS[target]}" for evaluation, target in
+                 zip(table["evaluation"], table["target"], strict=True)]  # fmt: skip
+        said = dict(zip(names, _with_interval(table, "auc"), strict=True))
+        known = {"weight": spec["amint"]["weight"], **cell[["seed", "recognition", "tar"]]}
+        found.append(known | said)
+    return pd.DataFrame(found).sort_values(["weight", "seed"]).round(3)
+
+
+def knowledge() -> pd.DataFrame:
+    """AUC by the number of member images that the auditor knows."""
+    return by_value("knowledge", "detectors.known_members")
 
 
 def by_value(grid: str, factor: str, contrast: str = "member_vs_external") -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The Dockerfile as a text: it was not built here, but what it names is there and agrees."""
+"""The Dockerfile as a text: what it names is there, and agrees with the project."""
 
 import re
 import shlex
