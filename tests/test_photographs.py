@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from conftest import drawn_faces
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from mint_utils.asking.photographs import LARGEST, in_rgb, opened, photographs_in, printable
 from mint_utils.sources import UnreadableImage
@@ -50,6 +50,27 @@ def test_a_photograph_is_turned_as_the_phone_was_held(wide, held, shape):
     assert image.shape[:2] == shape
     red_first = {1: image[30, 5], 3: image[30, -5], 6: image[5, 30], 8: image[-5, 30]}[held]
     assert red_first[0] > 150 > 60 > red_first[2]
+
+
+def exchanged_profile() -> bytes:
+    """An ICC profile in which red and blue are exchanged: what is read with it looks otherwise."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace("sRGB".encode("utf-16-be"), "tBGR".encode("utf-16-be"))
+    return profile.replace(b"rXYZ", b"?XYZ").replace(b"bXYZ", b"rXYZ").replace(b"?XYZ", b"bXYZ")
+
+
+def test_colours_are_those_that_the_profile_of_the_camera_means(wide):
+    plain, other = opened(wide("a.png")), opened(wide("b.png", icc_profile=exchanged_profile()))
+    assert np.abs(other.astype(int) - plain[..., ::-1]).mean() < 3
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert np.array_equal(opened(wide("c.png", icc_profile=srgb)), plain)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "L"])
+def test_a_profile_that_cannot_be_used_is_passed_over(wide, mode):
+    for name, profile in (("a.jpg", b"no profile"), ("b.jpg", exchanged_profile()[:300])):
+        image = opened(wide(name, mode, icc_profile=profile, quality=95))
+        assert np.abs(image.astype(int) - opened(wide("c.jpg", mode, quality=95))).mean() < 3
 
 
 def test_heic_is_read_where_the_extra_is_installed(tmp_path):

@@ -6,10 +6,11 @@ They are read where they are and copied nowhere. Whatever cannot be read is name
 import os
 import warnings
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from mint_utils.sources import UnreadableImage
 from mint_utils.sources.files import IMAGE_ENDINGS, UPRIGHT
@@ -92,9 +93,10 @@ def _read(file: Path) -> np.ndarray:
             size = f"{picture.width} x {picture.height} pixels"
             raise UnreadableImage(f"is too large ({size}): make it smaller")
         move = UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation))  # may decode a PNG
-        image = in_rgb(picture)
+        image, profile = in_rgb(picture), picture.info.get("icc_profile")
     if max(image.size) > LARGEST:
         image.thumbnail((LARGEST, LARGEST), Image.Resampling.BILINEAR, reducing_gap=3)
+    image = in_srgb(image, profile) if profile else image
     return np.asarray(image if move is None else image.transpose(move))
 
 
@@ -111,6 +113,21 @@ def in_rgb(picture: Image.Image) -> Image.Image:
             "RGB"
         )
     return picture.convert("RGB")
+
+
+def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """``image`` (RGB) from the colours of ``profile`` (ICC; of iPhones: Display P3) in sRGB.
+
+    Models have learned from sRGB, in which a face of another profile looks pale. A profile that is
+    broken or not of RGB is passed over.
+    """
+    try:
+        known = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(known).lower():
+            return image
+        return ImageCms.profileToProfile(image, known, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError):
+        return image
 
 
 def _refuse_heic_without_reader(file: Path) -> None:
