@@ -10,6 +10,7 @@ import pandas as pd
 
 from mint_utils import locations
 from mint_utils.comparing.defences import defence_table
+from mint_utils.comparing.knowledge import knowledge_table
 from mint_utils.comparing.visibility import factor_cells, factor_rungs
 
 WHAT_GRADIENTS_KNOW = (  # (method, aad): gradients, and what could explain them
@@ -126,8 +127,14 @@ def _mean_with_ends(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
 
 
 def samples() -> pd.DataFrame:
-    """AUC by the number of images that detectors were fitted and tested on."""
-    return by_value("samples", "detectors.samples")
+    """AUC by the number of images for detectors, members from another source or drawn by chance."""
+    rungs = factor_rungs("samples")
+    some = rungs[(rungs["contrast"] == "member_vs_external") & (rungs["k"] == 1)]
+    sides = some["value"].where(some["factor"] == "variant", "two sources")
+    table = some.assign(members=sides, samples=some["detectors.samples"])
+    about = ["members", "samples", "access", "method", "auc", "low", "high", "best_control"]
+    controls = ["control_auc", "control_low", "control_high"]
+    return table[[*about, *controls]].sort_values(about[:2], kind="stable").round(2)
 
 
 def amint() -> pd.DataFrame:
@@ -150,21 +157,7 @@ def amint() -> pd.DataFrame:
 
 def knowledge() -> pd.DataFrame:
     """AUC by the number of member images that the auditor knows."""
-    return by_value("knowledge", "detectors.known_members")
-
-
-def by_value(grid: str, factor: str, contrast: str = "member_vs_external") -> pd.DataFrame:
-    """AUC of the rungs of single images over the values of one key of a grid, mean of its seeds."""
-    rungs = factor_rungs(grid)
-    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == 1)]
-    is_axis = factor in some
-    known = some["value"].where(some["factor"] == factor, "all") if not is_axis else some[factor]
-    some = some.assign(value=known)
-    wide = some.groupby(["value", "access"], sort=False).agg(
-        audits=("auc", "size"), auc=("auc", "mean"), low=("low", "min"), high=("high", "max"),
-        control=("control_auc", "mean"), methods=("method", lambda x: ", ".join(sorted(set(x)))),
-    )  # fmt: skip
-    return wide.round(2).reset_index().rename(columns={"value": factor.split(".")[-1]})
+    return knowledge_table().round(2)
 
 
 def _with_interval(rows: pd.DataFrame, column: str = "value") -> list[str]:

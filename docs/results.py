@@ -19,11 +19,13 @@ from audit_tables import SCENARIOS, audits, paper_tables
 from matplotlib.axes import Axes
 
 from mint_utils import locations
+from mint_utils.comparing.compare import by_change
 from mint_utils.comparing.defences import defence_table
 from mint_utils.comparing.visibility import changes, factor_cells, factor_rungs, follows_gap
 from mint_utils.figures.cross import model_to_model
 from mint_utils.figures.defences import recognition_against_membership
 from mint_utils.figures.grid import rungs_by_axis, rungs_by_gap
+from mint_utils.grid import cells, folder_of, load_grid
 
 TABLES, FIGURES = (Path(__file__).parent / name for name in ("tables", "figures"))
 PAGE = Path(__file__).parent / "results.md"
@@ -43,8 +45,8 @@ class Table:
         """Of every report that the table needs; empty if one is missing."""
         reports = [locations.reports() / name for name in self.scenarios]
         if self.grid:
-            folder = locations.reports() / "_grids" / self.grid
-            reports += [file.parent for file in sorted(folder.glob("*/verdict.json"))]
+            grid = load_grid(self.grid)
+            reports += [folder_of(grid) / cell.name for cell in cells(grid)]
         files = [report / "manifest.json" for report in reports]
         return [json.loads(f.read_text()) for f in files] if all(map(Path.is_file, files)) else []
 
@@ -111,8 +113,9 @@ def keep_figures(fresh: set[str]) -> None:
     if "defences" in fresh:
         keep_figure("gap_defences", recognition_against_membership(defence_table()))
     if "samples" in fresh:
-        rungs = factor_rungs("samples")
-        keep_figure("samples", rungs_by_axis(rungs, "detectors.samples", "member_vs_external"))
+        for change, part in by_change(factor_rungs("samples")):
+            asked = (part, "detectors.samples", "member_vs_external", change or "two sources")
+            keep_figure(f"samples_{asked[-1].replace(' ', '_')}", rungs_by_axis(*asked))
     if "models" in fresh:
         report = locations.reports() / "synthetic_swapped"
         keep_figure("models", model_to_model(pd.read_csv(report / "tables" / "cross_model.csv")))

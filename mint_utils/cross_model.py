@@ -25,6 +25,7 @@ from mint_utils.trials import Trial, detector_samples, trials
 
 WAYS = {"unmatched": unmatched, "matched": matched}
 CONTROLS = ("untrained_twin", "pixels")  # one network for both: its channels need no matching
+FEWEST = 8  # images by which channels can be matched at all
 COLUMNS = [
     "fitted_on", "tested_on", "network", "channels", "method", "aad", "access", "auc", "low",
     "high", "n_positive_ids", "n_negative_ids", "agreement", "note",
@@ -143,6 +144,11 @@ class _Transfer:
     def _translations(self, trial: Trial, first: str, second: str, way: str) -> dict:
         """What brings the second model's vectors into the first one's channels, by tap."""
         images = self._trained_on_by_neither(first, second, "fit")
+        if len(images) < FEWEST:
+            raise ValueError(
+                f"channels cannot be matched: {len(images)} images of fit that neither model was "
+                f"trained on, {FEWEST} are needed: raise roles.held_out_images"
+            )
         taps = self.targets[first].taps
         return {
             aad: WAYS[way](aad, *self._vectors(aad, images, first, second))

@@ -18,7 +18,9 @@ from mint_utils.sources.files import IMAGE_ENDINGS
 
 DEEPEST = 3  # levels of folders above the images
 PREPROCESS = "{size: 112, colour: RGB, mean: 127.5, scale: 127.5}"
-PAGE = """question: {question}
+PAGE = """# Of the model {model_name} and the faces in {members_name}.
+# What `question` and `attested_by` say stands in every report, also in one that hides names.
+question: Was this model trained on the faces that are called members here?
 assignment: observed         # somebody else trained the model and says on whom
 attested_by: {attested_by}
 faces:
@@ -142,7 +144,7 @@ def write_scenario(
         lines += ["  taps: []                 # names of nodes, as Netron shows them: fill in"]
     fixed = block["family"] == "onnx" or "file" in block
     text = PAGE.format(
-        question=_yaml(f"Was {Path(model).name} trained on the faces in {members.name}?"),
+        model_name=_in_a_comment(Path(model).name), members_name=_in_a_comment(members.name),
         attested_by=_yaml(attested_by), model="\n".join(lines),
         members=_flow(sides[0]), externals=_flow(sides[1]),
         controls="[pixels]" if fixed else "[untrained_twin, pixels]",
@@ -155,6 +157,11 @@ def write_scenario(
         file.unlink()
         raise
     return file
+
+
+def _in_a_comment(name: str) -> str:
+    """A name of any characters as a part of one line."""
+    return ascii(name)
 
 
 def _new_file(name: str) -> Path:

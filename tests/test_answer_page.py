@@ -76,5 +76,7 @@ def test_in_short_is_careful(answer):
     assert "by every method" in high and "by a rare chance" in high
     assert "taken in another way than the run's" in short(answer, 0.01, photos=True)
     nobody = replace(answer, person=pd.DataFrame(columns=answer.person.columns))
-    images = nobody.images.assign(verdict="membership shown")
+    images = nobody.images.assign(verdict="membership shown", smallest_p=0.01)
     assert "Among the highest twentieth" in in_short(replace(nobody, images=images))
+    few = images.assign(smallest_p=1 / 6, p_value=1 / 6, persons=5)
+    assert "Above the photographs of all 5 strangers" in in_short(replace(nobody, images=few))

@@ -249,6 +249,21 @@ def test_test_persons_may_be_asked_about_and_are_noticed(finished, tmp_path):
 # What can go wrong
 
 
+def test_a_rung_that_needs_the_strangers_of_fit_is_left_out_and_says_so(copy, strangers):
+    file = copy / "tables" / "rungs.csv"
+    rungs = pd.read_csv(file)
+    lost = rungs["access"] == "outcome"
+    rungs.assign(method=rungs["method"].mask(lost, "one_class on outcome")).to_csv(
+        file, index=False
+    )
+    answer = ask(copy, strangers)
+    assert "outcome" not in set(answer.images["access"]) and len(answer.images)
+    assert any("the strangers whom the run fitted on" in note for note in answer.notes)
+    rungs.assign(method="one_class on outcome").to_csv(file, index=False)
+    with pytest.raises(ValueError, match="how far from strangers .* a rival beside one_class"):
+        ask(copy, strangers)
+
+
 def test_unreadable_images_are_left_out_and_named(finished, strangers):
     clean = ask(finished.report, strangers)
     (strangers / "broken.jpg").write_bytes(b"no picture")

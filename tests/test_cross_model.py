@@ -113,6 +113,16 @@ def test_without_membership_nothing_carries_over(tmp_path):
     assert (abs(table["auc"] - 0.5) < 0.25).all()
 
 
+def test_without_images_that_neither_model_saw_channels_are_not_matched(tmp_path):
+    """Every image is trained on by one of two halves, unless some are held out."""
+    table = carried(tmp_path, scenario=scenario_of(roles__held_out_images=0, detectors__epochs=2))
+    across = of(table, *PAIR, network="swapped_halves")
+    refused = across[across["channels"].isin(["matched", "unmatched"])]
+    assert len(refused) and refused["note"].str.contains("raise roles.held_out_images").all()
+    assert (across.loc[across["channels"] == "none", "note"] == "").all()
+    assert of(table, "audited", "audited")["auc"].notna().all()
+
+
 def test_taps_that_do_not_fit_are_noted_and_the_others_go_on(tmp_path):
     scenario = scenario_of(detectors__epochs=2)
     faces = listed(scenario)

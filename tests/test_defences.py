@@ -29,7 +29,8 @@ def planted() -> pd.DataFrame:
 def test_the_rung_is_that_at_which_the_undefended_model_betrays_most():
     table = summed_up(planted())
     assert set(table["access"]) == {"head_blind"}
-    assert table["contrast"].tolist() == ["member_vs_held_out"] * 2 + ["held_out_vs_external"] * 2
+    assert table["contrast"].tolist() == ["member_vs_held_out"] * 4 + ["held_out_vs_external"] * 4
+    assert table["k"].tolist() == [1, 1, 4, 4] * 2
     defended = table[table["defence"] == "noise"].iloc[0]
     assert defended["auc"] == pytest.approx(0.55), "not the embeddings, lucky at 0.95"
 

@@ -52,8 +52,8 @@ def test_no_face_weight_or_report_reaches_the_builder():
 def test_it_asks_for_the_same_versions_as_the_project():
     torch = re.findall(r'"(torch\S*)"', "\n".join(lines("RUN")))
     assert len(torch) == 2 and set(torch) <= set(PROJECT["dependencies"])
-    (extras,) = re.findall(r'"\.\[(\w+)\]"', TEXT)
-    assert extras in PROJECT["optional-dependencies"]
+    (extras,) = re.findall(r'"\.\[([\w,]+)\]"', TEXT)
+    assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
     (image,) = lines("FROM")
     version = re.search(r"python:(3\.\d+)", image)[1]
     assert PROJECT["requires-python"] == f">={version}"

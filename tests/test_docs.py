@@ -154,7 +154,7 @@ def test_no_real_face_is_in_the_repository():
     ).stdout.splitlines()
     pictures = [f for f in listed if f.endswith((".png", ".jpg", ".jpeg", ".gif", ".webp"))]
     drawn_or_numbers = re.compile(
-        r"reports/gallery/(synthetic_\w+|\w+_access_ladder)\.png|docs/figures/(gap_\w+|\w+_ladder)\.png"
+        r"reports/gallery/(synthetic_\w+|\w+_access_ladder)\.png|docs/figures/(gap_\w+|samples_\w+|models|\w+_ladder)\.png"
     )
     assert all(drawn_or_numbers.fullmatch(file) for file in pictures)
     assert not [f for f in listed if f.endswith((".safetensors", ".pt", ".npz", ".npy", ".onnx"))]

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mint_utils import one_class
 from mint_utils.asking.questions import ACCESS, photographs, question
 from mint_utils.asking.strangers import FEWEST
 from mint_utils.evidence.verdict import EXPLAINED, SHOWN
@@ -12,6 +13,7 @@ NAMED = 20  # files that are named one by one
 WHY_NOT = {  # access levels that cannot be asked, and what they need
     "twin": "reference models, which a report does not keep",
     "head_named": "the person's class, which a stranger has not",
+    one_class.NAME: "the strangers whom the run fitted on, and whom a report does not keep",
 }
 
 P_VALUE = (

@@ -128,8 +128,11 @@ def in_short(answer: Answer) -> str:
     high = shown["p_value"] <= shown["smallest_p"].clip(lower=LEVEL) * (1 + 1e-9)
     if shown["unit_kind"].iloc[0] == "image":
         counts = high.groupby(shown["access"], sort=False).agg(["sum", "size"])
-        said = [f"{n} of {of} by {ACCESS[name]}" for name, n, of in counts.itertuples()]
-        return f"Among the highest twentieth of strangers' photographs are {', '.join(said)}."
+        said = ", ".join(f"{n} of {of} by {ACCESS[name]}" for name, n, of in counts.itertuples())
+        if shown["smallest_p"].max() > LEVEL:
+            few = shown["persons"].min()
+            return f"Above the photographs of all {few} strangers, who are few, are {said}."
+        return f"Among the highest twentieth of strangers' photographs are {said}."
     what = "photographs of persons the model never saw"
     if not high.any():
         return (

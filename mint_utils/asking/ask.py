@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
+from mint_utils import one_class
 from mint_utils.asking.answers import COLUMNS, Answer
 from mint_utils.asking.asked_images import (
     Asked,
@@ -74,7 +75,7 @@ def ask(
         **said,
         run=run.scenario.name,
         assignment=run.scenario.assignment,
-        left_out=tuple(sorted(set(run.rungs["access"]) - set(ACCESS))),
+        left_out=tuple(sorted(run.needed - set(ACCESS))),
         path=str(folder),
         one_person=one_person,
         skipped=asked.skipped,
@@ -174,9 +175,12 @@ def _image_rungs(run: FinishedRun) -> list[dict]:
         speaking = rungs[rungs["contrast"] == contrast]
         if len(speaking):
             return speaking.to_dict("records")
+    why = "does not compare images with externals"
+    if one_class.NAME in run.needed:
+        why += " but by how far from strangers they are, and those a report does not keep"
     raise ValueError(
-        f"{run.scenario.name} does not compare images with externals: it has nothing to say of an "
-        "image of unknown membership. Name a scenario that has externals on test"
+        f"{run.scenario.name} {why}: it has nothing to say of an image of unknown membership. Name "
+        "a scenario that has externals on test, and a rival beside one_class"
     )
 
 

@@ -32,8 +32,22 @@ class FinishedRun:
     @cached_property
     def rungs(self) -> pd.DataFrame:
         """rungs.csv, without those that need the strangers of fit, whom a report does not keep."""
-        table = pd.read_csv(self._kept("tables/rungs.csv"))
-        return table[~table["method"].str.startswith(one_class.NAME)]
+        return self._all_rungs[~self._needs_strangers]
+
+    @property
+    def needed(self) -> set[str]:
+        """What rungs need that cannot be asked: access levels, and one_class."""
+        return {*self._all_rungs["access"]} | (
+            {one_class.NAME} if any(self._needs_strangers) else set()
+        )
+
+    @cached_property
+    def _all_rungs(self) -> pd.DataFrame:
+        return pd.read_csv(self._kept("tables/rungs.csv"))
+
+    @property
+    def _needs_strangers(self) -> pd.Series:
+        return self._all_rungs["method"].str.startswith(one_class.NAME)
 
     @cached_property
     def faces(self) -> pd.DataFrame:

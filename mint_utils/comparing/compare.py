@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import product
 from urllib.parse import quote
 
 import matplotlib.pyplot as plt
@@ -113,7 +114,8 @@ def keep_crossed(name: str) -> HTML:
 def keep_grids() -> HTML:
     """Keep tables and figures of every grid; gives the cells of all, each leading to its report.
 
-    A grid along a numeric axis has curves, another one points by factor.
+    A grid along a numeric axis has curves, one for the base and one for each change, another one
+    points by factor.
 
     Taught in notebook 07.
     """
@@ -126,15 +128,25 @@ def keep_grids() -> HTML:
         addresses += [f"../_grids/{quote(name)}/{quote(cell)}/index.html" for cell in table["cell"]]
         curves = curve_axes(grid, table)
         for contrast in dict.fromkeys(rungs["contrast"]):
-            for axis in curves:
-                along = f"{name}_{contrast}_by_{axis.split('.')[-1]}"
-                keep_figure(along, rungs_by_axis, rungs, axis, contrast)
+            for axis, (change, part) in product(curves, by_change(rungs)):
+                along = _file_name(f"{name}_{contrast}_by_{axis.split('.')[-1]}", change)
+                keep_figure(along, rungs_by_axis, part, axis, contrast, change)
             if not curves:
                 keep_figure(f"{name}_{contrast}", rungs_by_factor, rungs, contrast)
             if rungs["gap"].notna().any():
                 keep_figure(f"{name}_{contrast}_by_gap", rungs_by_gap, rungs, contrast)
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["cell"])
     return linked_table(table, addresses)
+
+
+def by_change(rungs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rungs of the base, named ``""``, and those of each changed factor or variant."""
+    return [(str(value), part) for value, part in rungs.groupby("value", sort=False)]
+
+
+def _file_name(*words: str) -> str:
+    text = "_".join(filter(None, words))
+    return "".join(letter if letter.isalnum() else "_" for letter in text)
 
 
 def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """What a defence costs in recognition and hides of membership: the grid `defences`, summed up."""
 
+from itertools import product
+
 import pandas as pd
 
 from mint_utils.comparing.visibility import rungs_if_run
@@ -8,16 +10,16 @@ from mint_utils.evidence.rungs import ACCESS
 UNDEFENDED = "undefended"
 ASKED = ("member_vs_held_out", "held_out_vs_external")  # was this image used? this person?
 COLUMNS = [
-    "contrast", "access", "defence", "audits", "recognition", "tar", "auc", "low", "high",
+    "contrast", "k", "access", "defence", "audits", "recognition", "tar", "auc", "low", "high",
     "control_low", "control_high", "gap",
 ]  # fmt: skip
 
 
 def defence_table(name: str = "defences") -> pd.DataFrame:
-    """One row a question and defence, means over the audits (seeds) that differ in nothing else.
+    """One row a question, number ``k`` of photos, and defence; means over its audits (seeds).
 
-    The rung is that of one photo for the auditor who is given most, the same for all defences and
-    whatever came out: choosing where most is seen would favour the luckiest. ``low`` and
+    The rung is that of the auditor who is given most, the same for all defences and whatever came
+    out: choosing where most is seen would favour the luckiest. ``low`` and
     ``high`` are the outermost ends of the audits' intervals, ``control_low`` and ``control_high``
     the smallest and the largest AUC of their best controls. ``recognition`` is the verification
     AUC, ``tar`` the TAR at FAR 1 %, both of persons never seen. Where the grid was not run the
@@ -31,20 +33,18 @@ def defence_table(name: str = "defences") -> pd.DataFrame:
 
 def summed_up(rungs: pd.DataFrame) -> pd.DataFrame:
     """:func:`defence_table` of the rungs of a grid's audits."""
-    single = rungs[(rungs["k"] == 1) & rungs["contrast"].isin(ASKED)]
-    known = single["factor"].fillna("").astype(str) != ""
-    single = single.assign(defence=single["value"].astype(str).where(known, UNDEFENDED))
+    known = rungs["factor"].fillna("").astype(str) != ""
+    named = rungs.assign(defence=rungs["value"].astype(str).where(known, UNDEFENDED))
     rows = []
-    for contrast in ASKED:
-        some = single[single["contrast"] == contrast]
+    for contrast, k in product(ASKED, sorted(rungs["k"].unique())):
+        some = named[(named["contrast"] == contrast) & (named["k"] == k)]
         base = set(some.loc[some["defence"] == UNDEFENDED, "access"])
         given = [access for access in ACCESS if access in base]
         if not given:
             continue
-        access = given[-1]
-        for defence, audits in some[some["access"] == access].groupby("defence", sort=False):
-            rows.append({"contrast": contrast, "access": access, "defence": defence}
-                        | _over_audits(audits))  # fmt: skip
+        about = {"contrast": contrast, "k": k, "access": given[-1]}
+        for defence, audits in some[some["access"] == given[-1]].groupby("defence", sort=False):
+            rows.append(about | {"defence": defence} | _over_audits(audits))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -13,10 +13,13 @@ QUESTIONS = {
 
 
 def recognition_against_membership(table: pd.DataFrame) -> Axes:
-    """A panel a question; see :func:`defences_of`. A good defence lies low and far to the right.
+    """A panel a question, of single photos; see :func:`defences_of`.
+
+    A good defence lies low and far to the right.
 
     Taught in notebook 08.
     """
+    table = table[table["k"] == 1]
     asked = [contrast for contrast in QUESTIONS if contrast in set(table["contrast"])]
     figure, row = panels(len(asked), 5.6, 4.8, beside=0.8)
     for contrast, ax in zip(asked, row, strict=True):

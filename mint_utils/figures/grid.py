@@ -64,10 +64,13 @@ def rungs_by_gap(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | None
     return ax
 
 
-def rungs_by_axis(rungs: pd.DataFrame, axis: str, contrast: str, k: int = 1) -> Axes:
+def rungs_by_axis(
+    rungs: pd.DataFrame, axis: str, contrast: str, change: str = "", k: int = 1
+) -> Axes:
     """AUC along a numeric axis of the grid, a panel a level of access, best controls in grey.
 
-    Audits that differ in other axes, such as the seed, stand at the same place.
+    ``change`` says what is special about these audits, if anything is. Audits that differ in other
+    axes, such as the seed, stand at the same place.
     """
     some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)].sort_values(axis)
     levels = [access for access in ACCESS_COLOURS if access in set(some["access"])]
@@ -89,7 +92,8 @@ def rungs_by_axis(rungs: pd.DataFrame, axis: str, contrast: str, k: int = 1) -> 
         ax.set_xticks(mean.index, [f"{value:,g}" for value in mean.index])
         ax.minorticks_off()
         ax.set_title(ACCESS_NAMES[access].replace("\n", " "), fontsize=10)
-    figure.suptitle(CONTRAST_NAMES[contrast].replace("\n", " "), fontsize=11)
+    words = CONTRAST_NAMES[contrast].replace("\n", " ")
+    figure.suptitle(f"{change}: {words}" if change else words, fontsize=11)
     row[0].set_ylim(min(0.3, some["low"].min() - 0.02), 1.02)
     row[0].set_ylabel("AUC with 95 % interval over persons")
     handles, labels = row[0].get_legend_handles_labels()
