@@ -50,14 +50,17 @@ def report_of(name: str | Path) -> Path:
 
 
 def scores(name: str | Path) -> pd.DataFrame:
-    """Every score of a report, the long table of score_table.COLUMNS."""
+    """Every score of a report, the long table of score_table.COLUMNS.
+
+    Taught in notebook 07.
+    """
     return pd.read_parquet(_kept(report_of(name), "tables/scores.parquet"))
 
 
 def detectors(name: str | Path, target: str = "audited") -> dict[str, Detector]:
     """The detectors fitted on a target's activations, ready to score, by ``METHOD-AAD-SEED``.
 
-    Raises ValueError naming the targets that have some.
+    Raises ValueError naming the targets that have some. Shown in notebook 07, 7.8.
     """
     models = report_of(name) / "models"
     targets = sorted({file.parent.name for file in models.glob("*/*.safetensors")})
@@ -72,7 +75,8 @@ def detectors(name: str | Path, target: str = "audited") -> dict[str, Detector]:
 def activations(name: str | Path) -> dict[str, Activations]:
     """The activations of a report's run by target, from the cache where notebook 03 left them.
 
-    Raises FileNotFoundError if the cache no longer has them: they are too large for a report.
+    Raises FileNotFoundError if the cache no longer has them: they are too large for a report. Shown
+    in notebook 07, 7.8.
     """
     report = report_of(name)
     try:
