@@ -140,19 +140,24 @@ def samples() -> pd.DataFrame:
 def amint() -> pd.DataFrame:
     """A row an audit: what the MINT head costs, and its AUC evaluated wrongly and rightly.
 
-    ``weight`` is that of the MINT loss; 0: the head looks on and changes nothing.
+    ``weight`` is that of the MINT loss in the model: with 0 its gradient stops at the head, but
+    batch norm sees the strangers that the head is told of; ``no head`` is the model without any.
     """
     found = []
     for _, cell in factor_cells("amint").iterrows():
         report = locations.reports() / "_grids" / "amint" / cell["cell"]
         spec = json.loads((report / "manifest.json").read_text())["scenario"]["audited_model"]
+        known = {**cell[["seed", "recognition", "tar"]]}
+        if not spec["amint"]:
+            found.append({"weight": "no head"} | known)
+            continue
         table = pd.read_csv(report / "tables" / "amint.csv")
         names = [f"{evaluation}, {TARGETS[target]}" for evaluation, target in
                  zip(table["evaluation"], table["target"], strict=True)]  # fmt: skip
         said = dict(zip(names, _with_interval(table, "auc"), strict=True))
-        known = {"weight": spec["amint"]["weight"], **cell[["seed", "recognition", "tar"]]}
-        found.append(known | said)
-    return pd.DataFrame(found).sort_values(["weight", "seed"]).round(3)
+        found.append({"weight": f"{spec['amint']['weight']:g}"} | known | said)
+    table = pd.DataFrame(found).sort_values(["weight", "seed"], ascending=[False, True])
+    return table.round(3).fillna("")
 
 
 def knowledge() -> pd.DataFrame:

@@ -28,7 +28,7 @@ class EarlyStopping(Block):
 class Amint(Block):
     """aMINT (arXiv 2509.07879): a MINT head is trained with the model, on a part of *fit*."""
 
-    weight: float = Field(1.0, ge=0)  # of the head's loss in the model; 0: it only looks on
+    weight: float = Field(1.0, ge=0)  # of the head's loss in the model; 0: its gradient stops there
 
 
 class TrainedIResNet(Block):
