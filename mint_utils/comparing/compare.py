@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from html import escape
 from itertools import product
 from urllib.parse import quote
 
@@ -122,6 +123,8 @@ def keep_grids() -> HTML:
     found, addresses = [], []
     for name in finished_grids():
         grid = read_grid(name)
+        if get_ipython() is not None:
+            display(HTML(f"<h3>{escape(name)}</h3><p>{escape(grid.question)}</p>"))
         table = keep_table(f"{name}_cells", grid_cells(grid))
         rungs = keep_table(f"{name}_rungs", grid_rungs(grid))
         found.append(table.assign(grid=name))
