@@ -15,6 +15,7 @@ from pathlib import Path
 
 import experiments
 import pandas as pd
+from asked import asked
 from audit_tables import SCENARIOS, audits, paper_tables
 from matplotlib.axes import Axes
 
@@ -77,6 +78,7 @@ ALL = (
     Table("samples", experiments.samples, grid="samples"),
     Table("amint", experiments.amint, grid="amint"),
     Table("defences", experiments.defences, grid="defences"),
+    Table("asked", asked, ("lfw",)),
     Table("knowledge", experiments.knowledge, grid="knowledge"),
 )
 
