@@ -21,7 +21,7 @@ SIDES = {"member": "was trained on", "external": "was never seen"}
 
 
 def asked() -> pd.DataFrame:
-    """A row a question and what it looks at, a column a person; ``smallest``: no p can be less."""
+    """A row a question and what it looks at, a column a person: p-values among ``persons``."""
     report = report_of(RUN)
     faces = pd.read_csv(report / "tables" / "faces.csv", keep_default_na=False)
     columns = {}

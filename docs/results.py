@@ -8,6 +8,7 @@ it with the tables.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,8 +62,13 @@ class Table:
             "audits": len(known),
             "seeds": ", ".join(sorted({str(one["seed"]) for one in known})),
             "computed": max(one["created"] for one in known)[:10],
-            "commit": ", ".join(sorted({(one["commit"] or "none")[:7] for one in known})),
+            "commit": ", ".join(sorted({_short(one["commit"]) for one in known})),
         }
+
+
+def _short(commit: str | None) -> str:
+    """The first seven digits of a commit, and whatever is said of it."""
+    return re.sub(r"^([0-9a-f]{7})[0-9a-f]*", r"\1", commit or "none")
 
 
 ALL = (
@@ -94,12 +100,11 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(TABLES / f"{name}.csv", dtype=str, keep_default_na=False)
 
 
-def keep_provenance(lines: list[dict]) -> None:
-    """Put ``lines`` in the place of those of the same tables in written.csv."""
+def keep_provenance(line: dict) -> None:
+    """Put ``line`` in the place of that of the same table in written.csv."""
     file, order = TABLES / "written.csv", [table.name for table in ALL]
     known = read("written") if file.is_file() else pd.DataFrame(columns=["table"])
-    now = pd.DataFrame(lines, columns=list(lines[0]) if lines else known.columns)
-    both = pd.concat([known[~known["table"].isin(now["table"])], now])
+    both = pd.concat([known[known["table"] != line["table"]], pd.DataFrame([line])])
     both.sort_values("table", key=lambda names: names.map(order.index)).to_csv(file, index=False)
 
 
@@ -115,9 +120,10 @@ def keep_figures(fresh: set[str]) -> None:
     if "defences" in fresh:
         keep_figure("gap_defences", recognition_against_membership(defence_table()))
     if "samples" in fresh:
-        for change, part in by_change(factor_rungs("samples")):
-            asked = (part, "detectors.samples", "member_vs_external", change or "two sources")
-            keep_figure(f"samples_{asked[-1].replace(' ', '_')}", rungs_by_axis(*asked))
+        for change, part in by_change(factor_rungs("samples"), "member_vs_external"):
+            change = change or "two sources"
+            axes = rungs_by_axis(part, "detectors.samples", "member_vs_external", change)
+            keep_figure(f"samples_{change.replace(' ', '_')}", axes)
     if "models" in fresh:
         report = locations.reports() / "synthetic_swapped"
         keep_figure("models", model_to_model(pd.read_csv(report / "tables" / "cross_model.csv")))
@@ -130,14 +136,13 @@ def keep_figure(name: str, axes: Axes) -> None:
 
 
 def main() -> None:
-    lines = []
+    fresh = {table.name for table in ALL if table.manifests()}
     for table in ALL:
-        if table.manifests():
-            lines.append(table.written())
+        if table.name in fresh:
+            keep_provenance(table.written())
         else:
             print(f"{table.name}: not all of its reports are here, left as it was")
-    keep_provenance(lines)
-    keep_figures({line["table"] for line in lines})
+    keep_figures(fresh)
     page = PAGE.with_suffix(".template.md").read_text()
     for name in [*(table.name for table in ALL), "written"]:
         page = page.replace(f"{{{{{name}}}}}", markdown(read(name)))

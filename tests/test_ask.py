@@ -260,7 +260,7 @@ def test_a_rung_that_needs_the_strangers_of_fit_is_left_out_and_says_so(copy, st
     assert "outcome" not in set(answer.images["access"]) and len(answer.images)
     assert any("the strangers whom the run fitted on" in note for note in answer.notes)
     rungs.assign(method="one_class on outcome").to_csv(file, index=False)
-    with pytest.raises(ValueError, match="how far from strangers .* a rival beside one_class"):
+    with pytest.raises(ValueError, match="how far from strangers .* methods beside one_class"):
         ask(copy, strangers)
 
 

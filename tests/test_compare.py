@@ -83,6 +83,21 @@ def test_long_tables_are_folded_and_empty_ones_say_so():
     assert "No report has any" in linked_table(table[:0], []).data
 
 
+def test_a_curve_goes_through_one_kind_of_audits():
+    """The base of a grid and its variants need not ask the same, and values can be anything."""
+    about = {"contrast": CONTRAST, "k": 1, "value": ""}
+    rows = [
+        about | {"factor": ""}, about | {"factor": "", "k": 4},
+        about | {"factor": "variant", "value": "by chance", "contrast": "member_vs_held_out"},
+        about | {"factor": "a.widths", "value": [8, 16]}, about | {"factor": "a.crop", "value": 1},
+        about | {"factor": "a.dropout", "value": 1},
+    ]  # fmt: skip
+    rungs = pd.DataFrame(rows)
+    names = [name for name, part in compare.by_change(rungs, CONTRAST) if len(part) == 1]
+    assert names == ["", "widths: [8, 16]", "crop: 1", "dropout: 1"]
+    assert [name for name, _ in compare.by_change(rungs, "member_vs_held_out")] == ["by chance"]
+
+
 def test_what_was_crossed_is_drawn_from_every_report_that_has_it(tiny_report, isolated):
     shutil.copytree(tiny_report, locations.reports() / tiny_report.name)
     assert "No report has any" in compare.keep_crossed("cross_source").data

@@ -30,7 +30,7 @@ class Answer:
 
     run: str
     assignment: str
-    left_out: tuple[str, ...]  # access levels of the run that cannot be asked
+    left_out: tuple[str, ...]  # what rungs need that cannot be asked: access levels, one_class
     path: str
     one_person: bool
     images: pd.DataFrame

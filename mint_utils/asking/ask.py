@@ -175,13 +175,17 @@ def _image_rungs(run: FinishedRun) -> list[dict]:
         speaking = rungs[rungs["contrast"] == contrast]
         if len(speaking):
             return speaking.to_dict("records")
-    why = "does not compare images with externals"
-    if one_class.NAME in run.needed:
-        why += " but by how far from strangers they are, and those a report does not keep"
     raise ValueError(
-        f"{run.scenario.name} {why}: it has nothing to say of an image of unknown membership. Name "
-        "a scenario that has externals on test, and a rival beside one_class"
+        f"{run.scenario.name} does not compare images with externals{_but_strangers(run)}: it has "
+        "nothing to say of an image of unknown membership. Name a scenario that has externals on "
+        "test, and methods beside one_class"
     )
+
+
+def _but_strangers(run: FinishedRun) -> str:
+    if one_class.NAME not in run.needed:
+        return ""
+    return " but by how far from strangers they are, and those a report does not keep"
 
 
 def _album_rungs(run: FinishedRun, photos: int) -> list[dict]:
@@ -191,8 +195,9 @@ def _album_rungs(run: FinishedRun, photos: int) -> list[dict]:
     sizes = sorted(int(k) for k in rungs["k"].unique())
     if not sizes:
         raise ValueError(
-            f"{run.scenario.name} asked nothing about several photos of one person: too few of its "
-            "test persons have as many. Ask without --one-person, or run it with more persons"
+            f"{run.scenario.name} asked nothing about several photos of one person"
+            f"{_but_strangers(run)}: too few of its test persons have as many, or it has no other "
+            "method. Ask without --one-person, or run it with more persons or methods"
         )
     rungs = rungs[rungs["k"] <= photos]
     if rungs.empty:

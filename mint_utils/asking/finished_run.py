@@ -36,7 +36,7 @@ class FinishedRun:
 
     @property
     def needed(self) -> set[str]:
-        """What rungs need that cannot be asked: access levels, and one_class."""
+        """What the rungs need: access levels, and one_class where a rung is of it."""
         return {*self._all_rungs["access"]} | (
             {one_class.NAME} if any(self._needs_strangers) else set()
         )

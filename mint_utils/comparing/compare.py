@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from html import escape
-from itertools import product
 from urllib.parse import quote
 
 import matplotlib.pyplot as plt
@@ -25,7 +24,13 @@ from mint_utils.comparing.linked import linked_heat_map, linked_table, report_ad
 from mint_utils.figures.compare import rungs_heat_map
 from mint_utils.figures.cross import by_number_of_sources, model_to_model, source_to_source
 from mint_utils.figures.described import description
-from mint_utils.figures.grid import rungs_by_axis, rungs_by_factor, rungs_by_gap
+from mint_utils.figures.grid import (
+    BASE,
+    change_name,
+    rungs_by_axis,
+    rungs_by_factor,
+    rungs_by_gap,
+)
 
 CROSSED = {  # table of a report -> its figure
     "cross_source": source_to_source,
@@ -131,9 +136,8 @@ def keep_grids() -> HTML:
         addresses += [f"../_grids/{quote(name)}/{quote(cell)}/index.html" for cell in table["cell"]]
         curves = curve_axes(grid, table)
         for contrast in dict.fromkeys(rungs["contrast"]):
-            for axis, (change, part) in product(curves, by_change(rungs)):
-                along = _file_name(f"{name}_{contrast}_by_{axis.split('.')[-1]}", change)
-                keep_figure(along, rungs_by_axis, part, axis, contrast, change)
+            for axis in curves:
+                _keep_curves(f"{name}_{contrast}_by_{axis.split('.')[-1]}", rungs, axis, contrast)
             if not curves:
                 keep_figure(f"{name}_{contrast}", rungs_by_factor, rungs, contrast)
             if rungs["gap"].notna().any():
@@ -142,14 +146,19 @@ def keep_grids() -> HTML:
     return linked_table(table, addresses)
 
 
-def by_change(rungs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The rungs of the base, named ``""``, and those of each changed factor or variant."""
-    return [(str(value), part) for value, part in rungs.groupby("value", sort=False)]
+def by_change(rungs: pd.DataFrame, contrast: str) -> list[tuple[str, pd.DataFrame]]:
+    """Rungs of single images by what was changed: ``""`` for the base, and each change by name."""
+    some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == 1)]
+    names = [change_name(*pair) for pair in zip(some["factor"], some["value"], strict=True)]
+    parts = some.groupby(pd.Series(names, some.index, dtype=str), sort=False)
+    return [("" if name == BASE else name, part) for name, part in parts]
 
 
-def _file_name(*words: str) -> str:
-    text = "_".join(filter(None, words))
-    return "".join(letter if letter.isalnum() else "_" for letter in text)
+def _keep_curves(name: str, rungs: pd.DataFrame, axis: str, contrast: str) -> None:
+    """A figure for the base and one for each change: a curve goes through one kind of audits."""
+    for change, part in by_change(rungs, contrast):
+        file = "".join(c if c.isalnum() else "_" for c in "_".join(filter(None, (name, change))))
+        keep_figure(file, rungs_by_axis, part, axis, contrast, change)
 
 
 def keep_table(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -12,18 +12,19 @@ KEY = "detectors.known_members"
 ALL = "all"
 CONTRAST = "member_vs_external"
 COLUMNS = [
-    "known_members", "k", "access", "method", "audits", "auc", "low", "high", "control_auc",
+    "known_members", "k", "access", "asked", "methods", "audits", "auc", "low", "high",
+    "control_auc",
 ]  # fmt: skip
 
 
 def knowledge_table(name: str = "knowledge") -> pd.DataFrame:
-    """One row a number of known member images, ``k`` photos, and method of a level of access.
+    """One row a number of known member images, ``k`` photos, and level of access; COLUMNS.
 
-    The rung's own method, and distance from strangers, which needs no member, whether it was
-    chosen or not. Means over the audits (seeds) that differ in nothing else; ``low`` and ``high``
-    are the outermost ends of their intervals, ``control_auc`` is the mean of the best controls, of
-    distance from strangers its own on the untrained twin. Where the grid was not run the table is
-    empty, and a line says how to run it.
+    ``asked`` is the rung, with the ``methods`` that validation persons chose, or one_class,
+    distance from strangers, which needs no member, chosen or not. Means over the audits (seeds)
+    that differ in nothing else; ``low`` and ``high`` are the outermost ends of their intervals, ``control_auc``
+    is the mean of the best controls, of one_class its own on the untrained twin. Where the grid was
+    not run the table is empty, and a line says how to run it.
 
     Taught in notebook 08.
     """
@@ -31,16 +32,18 @@ def knowledge_table(name: str = "knowledge") -> pd.DataFrame:
     if rungs.empty:
         return pd.DataFrame(columns=COLUMNS)
     chosen = rungs[(rungs["contrast"] == CONTRAST) & rungs["k"].isin([1, 4])]
-    return summed_up(pd.concat([chosen, _unlike_strangers(name)], ignore_index=True))
+    both = [chosen.assign(asked="the rung"), _unlike_strangers(name)]
+    return summed_up(pd.concat(both, ignore_index=True))
 
 
 def summed_up(rows: pd.DataFrame) -> pd.DataFrame:
-    """:func:`knowledge_table` of rows of audits; a method that was chosen may be there twice."""
+    """:func:`knowledge_table` of rows of audits; those that change anything else are left out."""
+    rows = rows[rows["factor"].isin(["", KEY])]
     known = pd.to_numeric(rows["value"].where(rows["factor"] == KEY, np.inf))
-    keys = ["known_members", "k", "access", "method"]
-    table = rows.assign(known_members=known).drop_duplicates([*keys, "cell"])
-    table = table.groupby(keys, sort=False).agg(
-        audits=("auc", "size"), auc=("auc", "mean"), low=("low", "min"), high=("high", "max"),
+    keys = ["known_members", "k", "access", "asked"]
+    table = rows.assign(known_members=known).groupby(keys, sort=False).agg(
+        methods=("method", lambda names: ", ".join(dict.fromkeys(names))), audits=("auc", "size"),
+        auc=("auc", "mean"), low=("low", "min"), high=("high", "max"),
         control_auc=("control_auc", "mean"),
     )  # fmt: skip
     table = table.reset_index().sort_values(keys[:2], kind="stable", ignore_index=True)
@@ -61,7 +64,7 @@ def _unlike_strangers(name: str) -> pd.DataFrame:
         of = {t: some[some["target"] == t].set_index(keys) for t in ("audited", "untrained_twin")}
         rows = of["audited"].assign(control_auc=of["untrained_twin"]["value"]).reset_index()
         rows = rows.assign(auc=rows["value"], method=rows["method"] + " on " + rows["aad"])
-        known = {key: cell[key] for key in ("cell", "factor", "value")}
+        known = {key: cell[key] for key in ("factor", "value")} | {"asked": one_class.NAME}
         found.append(
             rows[["k", "access", "method", "auc", "low", "high", "control_auc"]].assign(**known)
         )

@@ -25,7 +25,8 @@ def rungs_by_factor(rungs: pd.DataFrame, contrast: str, k: int = 1, ax: Axes | N
     """
     some = rungs[(rungs["contrast"] == contrast) & (rungs["k"] == k)]
     named = [
-        _named(factor, value) for factor, value in zip(some["factor"], some["value"], strict=True)
+        change_name(factor, value)
+        for factor, value in zip(some["factor"], some["value"], strict=True)
     ]
     some = some.assign(row=named)
     rows = list(dict.fromkeys(some["row"]))
@@ -111,7 +112,8 @@ def _points(ax: Axes, x, y, part: pd.DataFrame, access: str, along: str) -> None
                 label=ACCESS_NAMES[access].replace("\n", " "), **bars)  # fmt: skip
 
 
-def _named(factor: str, value: object) -> str:
+def change_name(factor: str, value: object) -> str:
+    """What a changed factor or variant of a grid is called in figures."""
     if not isinstance(factor, str) or not factor:
         return BASE
     if factor == "variant":
