@@ -22,9 +22,9 @@ def knowledge_table(name: str = "knowledge") -> pd.DataFrame:
 
     ``asked`` is the rung, with the ``methods`` that validation persons chose, or one_class,
     distance from strangers, which needs no member, chosen or not. Means over the audits (seeds)
-    that differ in nothing else; ``low`` and ``high`` are the outermost ends of their intervals, ``control_auc``
-    is the mean of the best controls, of one_class its own on the untrained twin. Where the grid was
-    not run the table is empty, and a line says how to run it.
+    that differ in nothing else; ``low`` and ``high`` are the outermost ends of their intervals,
+    ``control_auc`` is the mean of the best controls, of one_class its own on the untrained twin.
+    Where the grid was not run the table is empty, and a line says how to run it.
 
     Taught in notebook 08.
     """
