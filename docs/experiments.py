@@ -161,7 +161,7 @@ def amint() -> pd.DataFrame:
 
 
 def knowledge() -> pd.DataFrame:
-    """AUC by the number of member images that the auditor knows; one_class needs none: told once."""
+    """AUC by the number of member images that the auditor knows; one_class, which needs none, once."""
     table = knowledge_table().round(2)
     return table[(table["asked"] == "the rung") | (table["known_members"] == "0")]
 
