@@ -50,8 +50,7 @@ def sources() -> pd.DataFrame:
     """From source to source: AUC where a detector was fitted, and elsewhere, with intervals.
 
     Means over pairs of sources come with the interval of number_of_sources.csv, the worst pair and
-    the mean over strangers in the members' style with those of cross_source.csv (of the mean, its
-    outermost ends).
+    strangers in the members' style with those of cross_source.csv (of a mean, its outermost ends).
     """
     keys, found = ["method", "access", "target"], []
     for name in ("synthetic_sources", "synthetic_sources_null"):
@@ -60,14 +59,18 @@ def sources() -> pd.DataFrame:
         curve = curve[curve["sources"] == 1].set_index(keys)
         matrix = pd.read_csv(tables / "cross_source.csv")
         away = matrix[matrix["fitted_on"] != matrix["tested_on"]]
-        own = away[away["tested_on"] == "studio"].groupby(keys, sort=False)  # the members' style
+        styled = matrix[matrix["tested_on"] == "studio"]  # strangers in the members' style
+        own = styled[styled["fitted_on"] != "studio"].groupby(keys, sort=False)
         worst = away.loc[away.groupby(keys, sort=False)["auc"].idxmin()].set_index(keys)
         parts = {
             "at home": curve[curve["tested"] == "seen"],
             "elsewhere": curve[curve["tested"] == "unseen"],
             "at worst": worst,
-            "strangers in the members' style": own.agg(
+            "the members' style, fitted on others": own.agg(
                 {"auc": "mean", "low": "min", "high": "max"}
+            ),
+            "the members' style, fitted on it": styled[styled["fitted_on"] == "studio"].set_index(
+                keys
             ),
         }
         said = {what: pd.Series(_with_interval(p, "auc"), p.index) for what, p in parts.items()}
@@ -161,7 +164,7 @@ def amint() -> pd.DataFrame:
 
 
 def knowledge() -> pd.DataFrame:
-    """AUC by the number of member images that the auditor knows; one_class, which needs none, once."""
+    """AUC by the number of known member images; one_class, which needs none, only once."""
     table = knowledge_table().round(2)
     return table[(table["asked"] == "the rung") | (table["known_members"] == "0")]
 
