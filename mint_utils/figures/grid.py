@@ -95,7 +95,7 @@ def rungs_by_axis(
         ax.set_title(ACCESS_NAMES[access].replace("\n", " "), fontsize=10)
     words = CONTRAST_NAMES[contrast].replace("\n", " ")
     figure.suptitle(f"{change}: {words}" if change else words, fontsize=11)
-    row[0].set_ylim(min(0.3, some["low"].min() - 0.02), 1.02)
+    row[0].set_ylim(min(0.3, some[["low", "control_low"]].min(axis=None) - 0.02), 1.02)
     row[0].set_ylabel("AUC with 95 % interval over persons")
     handles, labels = row[0].get_legend_handles_labels()
     figure.legend(handles[-1:], labels[-1:], loc="outside lower center", frameon=False, fontsize=8)
