@@ -73,7 +73,7 @@ def _short(commit: str | None) -> str:
 
 ALL = (
     Table("audits", audits, SCENARIOS),
-    Table("paper", paper_tables, ("synthetic", "synthetic_shift")),
+    Table("paper", paper_tables, ("synthetic", "lfw", "synthetic_shift")),
     Table("factors_cells", lambda: factor_cells().round(3), grid="factors"),
     Table("factors_follow_the_gap", lambda: follows_gap(factor_rungs()), grid="factors"),
     Table("factors_changes", lambda: changes(factor_rungs()).reset_index(), grid="factors"),
